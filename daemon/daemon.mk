@@ -1,0 +1,27 @@
+# daemon/daemon.mk - the programs of the running host and of its operator.
+
+include daemon/cli/cli.mk
+-include daemon/boot/boot.mk
+
+# bulkheadd: every role in one binary (daemon/main.c).
+BULKHEADD_VERSION := 0.1.0
+BULKHEADD_ROLES := $(sort $(wildcard daemon/lib/*.c daemon/supervisor/*.c daemon/api/*.c daemon/gate/*.c))
+BULKHEADD_ENGINE := $(sort $(wildcard daemon/engine/*.c))
+# libmicrohttpd is compiled without TLS, which would bring GnuTLS along. libarchive is linked in: its shared library would bring libxml2 and
+# 40 MB of ICU along, for formats we refuse.
+MICROHTTPD := $(O)/microhttpd/libmicrohttpd.a
+BULKHEADD_LIBS := $(MICROHTTPD) -lsqlite3 -ljansson -lseccomp -lcrypto -lcap -llxc -lnftables -lnftnl -lmnl -l:libarchive.a -lz -llzma -lzstd -lacl
+
+CFLAGS_daemon/api/host.c := -DBULKHEAD_VERSION='"$(BULKHEADD_VERSION)"'
+$(O)/obj/daemon/api/openapi.o $(O)/obj-san/daemon/api/openapi.o: daemon/api/openapi.yaml
+
+$(eval $(call program,bulkheadd,daemon/main.c $(BULKHEADD_ROLES) $(BULKHEADD_ENGINE),$(BULKHEADD_LIBS)))
+$(eval $(call program_san,bulkheadd,daemon/main.c $(BULKHEADD_ROLES) $(BULKHEADD_ENGINE),$(BULKHEADD_LIBS)))
+
+# The same with a stand-in for the engine: api, gate and supervisor can be tried without a machine (tests/api/05-roles.t).
+$(eval $(call program_san,bulkheadd-fake,daemon/main.c $(BULKHEADD_ROLES) tests/api/fake_engine.c,$(BULKHEADD_LIBS)))
+
+$(MICROHTTPD): build/microhttpd/build build/lock/microhttpd.lock build/lock/toolroot.lock
+	$(call note,HTTPD,$@)
+	$(Q)build/microhttpd/build $(@D)
+$(O)/bin/bulkheadd $(O)/bin-san/bulkheadd $(O)/bin-san/bulkheadd-fake: $(MICROHTTPD)

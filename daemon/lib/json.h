@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * json: reading objects by a table. The caller lists the keys; anything else is
+ * an error that names its path ("limits.memory_max"). Parsing refuses duplicate
+ * keys and nesting deeper than jansson's limit (2048, its JSON_PARSER_MAX_DEPTH).
+ */
+#ifndef BULKHEAD_JSON_H
+#define BULKHEAD_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+
+enum json_kind {
+	JSON_KIND_STRING,  /* out: char[max + 1]; min..max bytes, no control characters */
+	JSON_KIND_INTEGER, /* out: int64_t; min..max */
+	JSON_KIND_BOOLEAN, /* out: bool */
+	JSON_KIND_ARRAY,   /* out: json_t *, borrowed; min..max elements */
+	JSON_KIND_OBJECT,  /* out: json_t *, borrowed */
+};
+
+struct json_field {
+	const char *key;
+	enum json_kind kind;
+	bool required;
+	int64_t min, max;
+	void *out;      /* left as it is when the key is absent */
+	bool *present;  /* may be NULL */
+};
+
+/*
+ * Parses text as one JSON object. NULL with err (EINVAL, line and column in the
+ * message) if it is anything else. The caller has the reference.
+ */
+json_t *json_parse(const char *text, size_t size, struct error *err);
+
+/*
+ * Reads object by the table. path is put before keys in error messages ("" at
+ * the top). null is treated as a wrong type. Returns 0 or -1 with err->field set;
+ * out values may be partly written then.
+ */
+int json_read(json_t *object, const char *path, const struct json_field *fields, size_t count, struct error *err);
+
+/* Reads one element of an array as a string of min..max bytes into out[max + 1]. */
+int json_read_string(json_t *value, const char *path, size_t min, size_t max, char *out, struct error *err);
+
+#endif

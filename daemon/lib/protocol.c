@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/lib/protocol.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/lib/error.h"
+
+enum { STRINGS_MAX = 6 };
+
+struct text {
+	size_t offset, size; /* of one char array; size 0 ends the list */
+	size_t count;        /* arrays in a row */
+};
+
+#define TEXT(type, member) { offsetof(struct type, member), sizeof ((struct type *)0)->member, 1 }
+
+struct layout {
+	size_t size;
+	struct text strings[STRINGS_MAX];
+};
+
+static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
+	[MESSAGE_HELLO] = { sizeof(struct hello_message), { { 0 } } },
+	[MESSAGE_RESULT] = { sizeof(struct result_message),
+			     { TEXT(result_message, field), TEXT(result_message, message) } },
+	[MESSAGE_HOST_STATUS] = { 0, { { 0 } } },
+	[MESSAGE_HOST_STATUS_REPLY] = { sizeof(struct host_status_message), { TEXT(host_status_message, kernel) } },
+	[MESSAGE_IMAGE_IMPORT] = { sizeof(struct image_message), { TEXT(image_message, digest) } },
+	[MESSAGE_IMAGE_DELETE] = { sizeof(struct image_message), { TEXT(image_message, digest) } },
+	[MESSAGE_IMAGE_SYNC] = { sizeof(struct image_message), { TEXT(image_message, digest) } },
+	[MESSAGE_CONTAINER_STOP] = { sizeof(struct container_stop_message), { TEXT(container_stop_message, id) } },
+	[MESSAGE_CONTAINER_REVOKE] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },
+	[MESSAGE_CONTAINER_DELETE] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },
+	[MESSAGE_CONTAINER_STATE] = { sizeof(struct container_state_message),
+				      { TEXT(container_state_message, id), TEXT(container_state_message, message) } },
+	[MESSAGE_ROUTE_SET] = { sizeof(struct route_message), { TEXT(route_message, label) } },
+	[MESSAGE_ROUTE_DELETE] = { sizeof(struct route_message), { TEXT(route_message, label) } },
+	[MESSAGE_ROUTE_SYNC] = { sizeof(struct route_message), { TEXT(route_message, label) } },
+#define CONTAINER_LAYOUT \
+	{ \
+		sizeof(struct container_message), \
+		{ \
+			TEXT(container_message, id), TEXT(container_message, project), \
+			TEXT(container_message, realm), TEXT(container_message, name), \
+			{ offsetof(struct container_message, layers), DIGEST_TEXT, CONTAINER_LAYERS_MAX }, \
+		} \
+	}
+	[MESSAGE_CONTAINER_START] = CONTAINER_LAYOUT,
+	[MESSAGE_CONTAINER_SYNC] = CONTAINER_LAYOUT,
+};
+
+/* command and environment are rows of NUL-terminated words: bounded, and the last one ended. */
+static int words_check(const char *words, size_t used, size_t room, const char *what, struct error *err)
+{
+	if (used > room || (used > 0 && words[used - 1] != '\0'))
+		return error_set(err, EBADMSG, "a container frame has a malformed %s", what);
+	return 0;
+}
+
+static int container_check(const struct container_message *container, struct error *err)
+{
+	if (container->layer_count > CONTAINER_LAYERS_MAX)
+		return error_set(err, EBADMSG, "a container frame has %u layers", container->layer_count);
+	if (words_check(container->command, container->command_size, COMMAND_MAX, "command", err) == -1)
+		return -1;
+	return words_check(container->environment, container->environment_size, ENVIRONMENT_MAX, "environment", err);
+}
+
+int protocol_check(uint32_t type, const void *payload, size_t size, struct error *err)
+{
+	if (type == 0 || type >= MESSAGE_TYPE_COUNT)
+		return error_set(err, EBADMSG, "a frame has the unknown type %u", type);
+
+	const struct layout *layout = &layouts[type];
+	if (size != layout->size)
+		return error_set(err, EBADMSG, "a frame of type %u has %zu bytes, not %zu", type, size, layout->size);
+
+	for (const struct text *text = layout->strings; text < layout->strings + STRINGS_MAX && text->size > 0; text++)
+		for (size_t i = 0; i < text->count; i++)
+			if (memchr((const char *)payload + text->offset + i * text->size, '\0', text->size) == NULL)
+				return error_set(err, EBADMSG, "a frame of type %u has an endless string", type);
+
+	if (type == MESSAGE_CONTAINER_START || type == MESSAGE_CONTAINER_SYNC)
+		return container_check(payload, err);
+	return 0;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * protocol: every frame that the roles exchange. `api` asks, `engine` and
+ * `gate` answer. `api` owns what should be; `engine` and `gate` can be rebuilt
+ * from it: on HELLO (a role started, again) api sends the whole truth anew.
+ *
+ * Strings are NUL-terminated within their array (message.c checks), addresses
+ * in network byte order, sizes in bytes, times in milliseconds.
+ */
+#ifndef BULKHEAD_PROTOCOL_H
+#define BULKHEAD_PROTOCOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/lib/hex.h"
+
+/*
+ * Ends inherited by a role. The supervisor keeps a copy of all, so that a
+ * restarted role goes on with the same pair and its peers never see EOF.
+ */
+enum {
+	ROLE_FD_API = 3,    /* in engine and gate: to api */
+	ROLE_FD_ENGINE = 3, /* in api: to engine */
+	ROLE_FD_GATE = 4,   /* in api: to gate */
+	ROLE_FD_LISTEN = 5, /* in api: bound socket api.sock, callers bring a token */
+	ROLE_FD_LOCAL = 6,  /* in api: bound socket local.sock, callers are root */
+};
+
+enum message_type {
+	MESSAGE_HELLO = 1,         /* struct hello_message; role -> api, first frame after its start; also
+				    * api -> engine, gate at its own start: forget a half-sent sync */
+	MESSAGE_RESULT,            /* struct result_message; answer to most requests */
+	MESSAGE_HOST_STATUS,       /* no payload; api -> engine */
+	MESSAGE_HOST_STATUS_REPLY, /* struct host_status_message */
+	MESSAGE_IMAGE_IMPORT,      /* struct image_message + fd of the spooled tar (O_RDONLY); answer RESULT when done */
+	MESSAGE_IMAGE_DELETE,      /* struct image_message */
+	MESSAGE_IMAGE_SYNC,        /* struct image_message per known image, digest "" ends: the rest is garbage */
+	MESSAGE_CONTAINER_START,   /* struct container_message; RESULT when its init runs */
+	MESSAGE_CONTAINER_STOP,    /* struct container_stop_message; RESULT when it has ended */
+	MESSAGE_CONTAINER_REVOKE,  /* struct container_id_message; live element, sockets, processes: gone on RESULT */
+	MESSAGE_CONTAINER_DELETE,  /* struct container_id_message; slow cleaning after REVOKE: upper, cgroup */
+	MESSAGE_CONTAINER_SYNC,    /* struct container_message per known container, id "" ends: engine stops and
+				    * removes others, starts what `wanted` says, reports every state */
+	MESSAGE_CONTAINER_STATE,   /* struct container_state_message; event engine -> api */
+	MESSAGE_ROUTE_SET,         /* struct route_message; api -> gate; RESULT when HAProxy has it */
+	MESSAGE_ROUTE_DELETE,      /* struct route_message, address ignored; RESULT when HAProxy forgot it */
+	MESSAGE_ROUTE_SYNC,        /* struct route_message per route, label "" ends: the whole table */
+	MESSAGE_TYPE_COUNT,
+};
+
+enum {
+	CONTAINER_LAYERS_MAX = 16,
+	CONTAINER_NAME_MAX = 63,  /* RFC 1123 label, also its host name */
+	COMMAND_MAX = 4096,       /* argv, NUL after each word */
+	ENVIRONMENT_MAX = 8192,   /* "KEY=value", NUL after each */
+	LABEL_TEXT = 64,          /* one DNS label and NUL */
+};
+
+struct hello_message {
+	uint32_t version; /* PROTOCOL_VERSION */
+	uint32_t pid;
+};
+
+enum { PROTOCOL_VERSION = 1 };
+
+struct result_message {
+	uint32_t code;     /* 0 or an errno value */
+	uint32_t reserved;
+	uint64_t bytes;    /* IMAGE_IMPORT: size unpacked */
+	uint64_t entries;  /* IMAGE_IMPORT: files, folders, links */
+	char field[128];   /* as struct error */
+	char message[384];
+};
+
+struct host_status_message {
+	uint64_t memory_total, memory_available, memory_used_idle; /* used: total - available */
+	uint64_t swap_total, swap_used;
+	uint32_t swap_encrypted;      /* every active swap device is a dm-crypt mapping */
+	uint32_t ksm_run;             /* /sys/kernel/mm/ksm/run */
+	uint64_t ksm_pages_shared, ksm_pages_sharing, ksm_full_scans;
+	int64_t ksm_profit;           /* bytes, general_profit */
+	uint32_t firewall_installed;  /* table inet bulkhead stands */
+	uint32_t firewall_live;       /* elements of set live */
+	uint64_t data_total, data_free;
+	uint32_t containers_running;
+	uint32_t cpus;
+	uint64_t uptime_ms;
+	char kernel[128];             /* release */
+};
+
+struct image_message {
+	char digest[DIGEST_TEXT]; /* SHA-256 of the tar, also the name of its layer */
+	char reserved[7];
+	uint64_t bytes_max;       /* IMAGE_IMPORT: refuse beyond */
+	uint64_t entries_max;
+};
+
+struct container_id_message {
+	char id[ID_TEXT];
+	char reserved[7];
+};
+
+struct container_stop_message {
+	char id[ID_TEXT];
+	char reserved[3];
+	uint32_t timeout_ms; /* graceful until then, killed after; 0: kill at once */
+};
+
+enum container_wanted {
+	CONTAINER_WANTED_STOPPED,
+	CONTAINER_WANTED_RUNNING,
+};
+
+struct container_message {
+	char id[ID_TEXT], project[ID_TEXT], realm[ID_TEXT];
+	char name[CONTAINER_NAME_MAX + 1];
+	char layers[CONTAINER_LAYERS_MAX][DIGEST_TEXT]; /* lowest first */
+	uint32_t layer_count;
+	uint32_t wanted;           /* enum container_wanted */
+	uint32_t id_base;          /* host id of its root; 65536 ids, aligned, never shared */
+	uint32_t ipv4;             /* network byte order */
+	uint8_t ipv6[16];
+	uint64_t memory_max;       /* bytes; 0: no limit */
+	uint64_t swap_max;         /* bytes */
+	uint64_t disk_max;         /* bytes of upper; 0: no limit */
+	uint32_t cpu_percent;      /* 100: one CPU; 0: no limit */
+	uint32_t cpu_weight;       /* cgroup cpu.weight, 1..10000 */
+	uint32_t pids_max;
+	uint32_t merge;            /* opt in to KSM by prctl before exec */
+	uint32_t command_size;     /* bytes used in command; 0: /sbin/init */
+	uint32_t environment_size;
+	char command[COMMAND_MAX];
+	char environment[ENVIRONMENT_MAX];
+};
+
+enum container_state {
+	CONTAINER_STATE_STOPPED,
+	CONTAINER_STATE_STARTING,
+	CONTAINER_STATE_RUNNING,
+	CONTAINER_STATE_STOPPING,
+	CONTAINER_STATE_FAILED, /* wanted running, could not be started; message says why */
+};
+
+struct container_state_message {
+	char id[ID_TEXT];
+	char reserved[3];
+	uint32_t state;      /* enum container_state */
+	uint32_t pid;        /* of its init on the host; 0 unless running */
+	int32_t exit_status; /* of waitpid(2) when stopped */
+	uint64_t start_ms;   /* how long the start took */
+	char message[384];
+};
+
+struct route_message {
+	char label[LABEL_TEXT]; /* "<project>-<container>[-<port>]" */
+	uint32_t ipv4;          /* network byte order */
+	uint16_t port;          /* host byte order */
+	uint16_t reserved;
+};
+
+/*
+ * Checks a received payload: known type, exact size, every string terminated.
+ * Values are the handler's to check. Returns 0, or -1 with err (EBADMSG).
+ */
+struct error;
+int protocol_check(uint32_t type, const void *payload, size_t size, struct error *err);
+
+#endif

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "initramfs/agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/reboot.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+#include "daemon/lib/hostcfg.h"
+#include "daemon/lib/log.h"
+#include "daemon/lib/loop.h"
+#include "daemon/lib/secret.h"
+#include "initramfs/attempt.h"
+#include "initramfs/console.h"
+#include "initramfs/finish.h"
+#include "initramfs/handover.h"
+#include "initramfs/mounts.h"
+#include "initramfs/network.h"
+#include "initramfs/notice.h"
+#include "initramfs/process.h"
+#include "initramfs/server.h"
+#include "initramfs/sshd.h"
+#include "initramfs/status.h"
+#include "initramfs/survey.h"
+#include "initramfs/version.h"
+#include "initramfs/work.h"
+
+enum {
+	SURVEY_QUICK_MS = 250,      /* while disks are still being found by the kernel */
+	SURVEY_SLOW_MS = 3000,
+	SURVEY_IDLE_MS = 30000,     /* when only the EFI partition is missing or broken */
+	SURVEY_QUICK_UNTIL_MS = 10000,
+	CONFIG_WAIT_MS = 10000,     /* then the network comes up without a host config */
+	FINISH_RETRY_MS = 15000,
+	SESSIONS_POLL_MS = 50,
+	SESSIONS_WAIT_MS = 3000,    /* for SSH sessions to end by themselves after the unlocking */
+	POWER_WAIT_MS = 700,        /* for the answer to reach the client */
+};
+
+static struct {
+	struct loop *loop;
+	struct survey survey;
+	struct hostcfg cfg;
+	struct status status;
+	struct loop_source *survey_timer, *finish_timer, *sessions_timer, *power_timer, *config_timer;
+	bool surveying, have_config, configured, finishing, opened;
+	struct finish_plan finish_plan;
+	bool survey_esp; /* argument of the running survey */
+	int64_t finished_at;
+	int power; /* of reboot(2) */
+} agent;
+
+static void timer_set(struct loop_source **timer, int64_t ms, loop_timer_cb *cb)
+{
+	struct error err = ERROR_INIT;
+
+	if (*timer == NULL)
+		*timer = loop_add_timer(agent.loop, ms, cb, NULL, &err);
+	else if (loop_set_timer(*timer, ms, &err) == -1)
+		*timer = NULL;
+	if (*timer == NULL)
+		log_error("%s", err.message);
+}
+
+static void warn(const char *text)
+{
+	unsigned before = agent.status.warning_count;
+
+	status_warn(&agent.status, text);
+	if (agent.status.warning_count != before)
+		notice("warning: %s", text);
+}
+
+/* --- host config --- */
+
+/* The copy's path is of no interest to the owner of the file. */
+static void config_error_set(const struct error *err)
+{
+	const char *text = err->message;
+
+	if (strncmp(text, ESP_CONFIG ": ", strlen(ESP_CONFIG ": ")) == 0)
+		text += strlen(ESP_CONFIG ": ");
+	snprintf(agent.status.config_error, sizeof agent.status.config_error, "host.json: %.380s", text);
+}
+
+static void config_apply(void)
+{
+	struct error err = ERROR_INIT;
+
+	agent.configured = true;
+	if (hostcfg_load(ESP_CONFIG, &agent.cfg, &err) == -1) {
+		if (err.code == ENOENT)
+			snprintf(agent.status.config_error, sizeof agent.status.config_error,
+				 "there is no host.json on the disk; defaults are used");
+		else
+			config_error_set(&err);
+		notice("host config: %s", agent.status.config_error);
+		if (err.code != ENOENT)
+			notice("host config: the network uses DHCP and IPv6 by router; SSH keys that can be read still unlock");
+	} else {
+		agent.status.config_error[0] = '\0';
+	}
+	if (sethostname(agent.cfg.hostname, strlen(agent.cfg.hostname)) == -1)
+		log_warning("cannot set the host name: %s", strerror(errno));
+	network_configure(&agent.cfg);
+	agent.status.times.network = status_now();
+	if (!agent.have_config)
+		return; /* no ESP yet: no keys, no host key */
+	if (agent.survey.esp.have_key)
+		sshd_configure(agent.loop, &agent.cfg);
+	if (sshd_is_running()) {
+		agent.status.times.ssh = status_now();
+		notice("SSH on port %u for %zu key%s, host key %s", agent.cfg.unlock_port, agent.cfg.key_count,
+		       agent.cfg.key_count == 1 ? "" : "s", agent.survey.esp.fingerprint);
+	} else if (agent.cfg.key_count == 0) {
+		notice("no SSH key may unlock: put {\"ssh\":{\"keys\":[\"ssh-ed25519 AAAA...\"]}} into "
+		       "bulkhead/host.json on the EFI partition, or use this console");
+	}
+}
+
+static void config_due(void *data)
+{
+	(void)data;
+	if (!agent.configured) {
+		warn("no EFI partition with a host config so far; the network comes up with defaults");
+		config_apply();
+	}
+}
+
+/* --- survey --- */
+
+/* States in which a person can act, so that looking again would only disturb. */
+static bool state_is_settled(enum unlock_state state)
+{
+	return state == UNLOCK_STATE_NEW || state == UNLOCK_STATE_LOCKED;
+}
+
+static void survey_start(void);
+
+static void survey_due(void *data)
+{
+	(void)data;
+	survey_start();
+}
+
+static void survey_later(void)
+{
+	int64_t pause = SURVEY_SLOW_MS;
+
+	if (agent.survey.state == UNLOCK_STATE_NO_DISK && status_now() < SURVEY_QUICK_UNTIL_MS)
+		pause = SURVEY_QUICK_MS;
+	else if (state_is_settled(agent.survey.state))
+		pause = SURVEY_IDLE_MS;
+	timer_set(&agent.survey_timer, pause, survey_due);
+}
+
+static void survey_done(const struct work_outcome *outcome, void *data)
+{
+	(void)data;
+	agent.surveying = false;
+	if (agent.opened)
+		return;
+	struct survey before = agent.survey;
+	if (outcome->result != NULL) {
+		memcpy(&agent.survey, outcome->result, sizeof agent.survey);
+		if (!agent.survey.have_esp)
+			agent.survey.esp = before.esp; /* was read before */
+	} else {
+		agent.survey.state = UNLOCK_STATE_UNUSABLE;
+		snprintf(agent.survey.message, sizeof agent.survey.message, "%.399s", outcome->message);
+	}
+	/* A disk that is probed late is no event; one that is missing after some seconds is. */
+	if (agent.survey.state != UNLOCK_STATE_NO_DISK || status_now() > SURVEY_QUICK_UNTIL_MS / 2) {
+		if (agent.survey.state != before.state || strcmp(agent.survey.message, before.message) != 0)
+			notice("disk: %s", agent.survey.message);
+		server_set_state(agent.survey.state, agent.survey.message);
+	}
+	if (agent.survey.warning[0] != '\0')
+		warn(agent.survey.warning);
+	if (agent.survey.esp.warning[0] != '\0')
+		warn(agent.survey.esp.warning);
+	if (agent.survey.have_esp && !agent.have_config) {
+		agent.have_config = true;
+		config_apply();
+	}
+	if (state_is_settled(agent.survey.state) && agent.have_config)
+		agent.status.times.disk = status_now();
+	else
+		survey_later();
+}
+
+static void survey_start(void)
+{
+	struct error err = ERROR_INIT;
+
+	if (agent.surveying || agent.opened)
+		return;
+	agent.survey_esp = !agent.have_config;
+	const struct work_plan plan = {
+		.name = "looking at the disks",
+		.function = survey_run,
+		.argument = &agent.survey_esp,
+		.result_size = sizeof(struct survey),
+		.done = survey_done,
+	};
+	if (work_start(agent.loop, &plan, &err) == -1) {
+		notice_once("cannot look at the disks: %s", err.message);
+		survey_later();
+		return;
+	}
+	agent.surveying = true;
+}
+
+static const struct survey *survey_get(void)
+{
+	return &agent.survey;
+}
+
+/* --- after the right passphrase --- */
+
+static void finish_start(void *data);
+
+static void record_leave(const char *text, size_t size)
+{
+	struct error err = ERROR_INIT;
+
+	if (file_write(STATUS_BOOT_RECORD, text, size, 0644, &err) == -1)
+		log_error("%s", err.message);
+}
+
+void agent_leave_record(void)
+{
+	agent.status.times.hand_over = status_now();
+	cleanup_free char *text = status_boot_record(&agent.status);
+	if (text != NULL)
+		record_leave(text, strlen(text));
+	network_hand_over(MOUNTS_ROOT);
+}
+
+/* Waits until the prompts and SSH sessions have said goodbye, but not for ever. */
+static void sessions_due(void *data)
+{
+	(void)data;
+	bool late = status_now() - agent.finished_at > SESSIONS_WAIT_MS;
+
+	if (!late && (server_clients() > 0 || sshd_has_sessions())) {
+		timer_set(&agent.sessions_timer, SESSIONS_POLL_MS, sessions_due);
+		return;
+	}
+	sshd_stop();
+	(void)console_stop();
+	loop_stop(agent.loop, 0);
+}
+
+static void finish_progress(const char *text, void *data)
+{
+	(void)data;
+	server_send(agent.status.by.client, UNLOCK_TYPE_PROGRESS, 0, text);
+}
+
+static void finish_failed(const char *message)
+{
+	char text[NOTICE_TEXT];
+
+	notice("%.290s", message);
+	if (agent.status.by.enrolled) {
+		/* Nothing was promised yet: the enrolment starts over. */
+		snprintf(text, sizeof text, "the enrolment failed, its recovery key is void: %.200s", message);
+		server_send(agent.status.by.client, UNLOCK_TYPE_RESULT, UNLOCK_CODE_INTERNAL, text);
+		agent.opened = false;
+		agent.status.unlocked = false;
+		survey_start();
+		return;
+	}
+	snprintf(agent.survey.message, sizeof agent.survey.message, "%.399s", message);
+	server_set_state(UNLOCK_STATE_OPENED, agent.survey.message);
+	server_send(agent.status.by.client, UNLOCK_TYPE_RESULT, UNLOCK_CODE_INTERNAL, agent.survey.message);
+	timer_set(&agent.finish_timer, FINISH_RETRY_MS, finish_start);
+}
+
+static void finish_done(const struct work_outcome *outcome, void *data)
+{
+	const struct finish_reply *reply = outcome->result;
+	struct error err = ERROR_INIT;
+	char others[160];
+
+	(void)data;
+	agent.finishing = false;
+	if (reply == NULL || !reply->done) {
+		finish_failed(reply == NULL ? outcome->message : reply->message);
+		return;
+	}
+	if (handover_check(&err) == -1) {
+		finish_failed(err.message);
+		return;
+	}
+	if (reply->warning[0] != '\0')
+		warn(reply->warning);
+	agent.status.swap = reply->swap;
+	agent.survey.state = UNLOCK_STATE_DONE;
+	agent.finished_at = status_now();
+	snprintf(others, sizeof others, "unlocked by %.100s; the system starts", agent.status.by.origin);
+	notice("%s", others);
+	server_finish(agent.status.by.client, "unlocked; the system starts", others);
+	timer_set(&agent.sessions_timer, SESSIONS_POLL_MS, sessions_due);
+}
+
+static void finish_start(void *data)
+{
+	struct error err = ERROR_INIT;
+
+	(void)data;
+	if (agent.finishing)
+		return;
+	agent.finish_plan.disk = agent.survey.disk;
+	const struct work_plan plan = {
+		.name = "mounting the data",
+		.function = finish_run,
+		.argument = &agent.finish_plan,
+		.result_size = sizeof(struct finish_reply),
+		.progress = finish_progress,
+		.done = finish_done,
+	};
+	if (work_start(agent.loop, &plan, &err) == -1) {
+		finish_failed(err.message);
+		return;
+	}
+	agent.finishing = true;
+}
+
+static void attempt_opened(const struct attempt_success *success)
+{
+	agent.opened = true;
+	agent.status.unlocked = true;
+	agent.status.by = *success;
+	agent.status.unlocked_at = (int64_t)time(NULL);
+	agent.status.times.unlocked = status_now();
+	agent.survey.state = UNLOCK_STATE_OPENED;
+	snprintf(agent.survey.message, sizeof agent.survey.message, "the disk is open; mounting");
+	if (success->enrolled)
+		notice("a passphrase was set by %s", success->origin);
+	else
+		notice("right passphrase%s from %s", success->recovery_key ? " (the recovery key)" : "",
+		       success->origin);
+	finish_start(NULL);
+}
+
+/* --- requests --- */
+
+static char *report(void)
+{
+	return status_report(&agent.status);
+}
+
+static void power_due(void *data)
+{
+	(void)data;
+	sync();
+	if (reboot(agent.power) == -1)
+		notice("cannot restart or power off: %s", strerror(errno));
+}
+
+static void power(const char *origin, bool off)
+{
+	notice("%s asked for by %s", off ? "power-off" : "restart", origin);
+	agent.power = off ? RB_POWER_OFF : RB_AUTOBOOT;
+	timer_set(&agent.power_timer, POWER_WAIT_MS, power_due);
+}
+
+static void ctrl_alt_del(int signo, void *data)
+{
+	(void)signo, (void)data;
+	power("the keyboard", false);
+}
+
+int agent_start(struct loop *loop, struct error *err)
+{
+	static const struct attempt_hooks attempt_hooks = {
+		.survey = survey_get, .opened = attempt_opened, .disk_changed = survey_start,
+	};
+	static const struct server_hooks server_hooks = {
+		.attempt = attempt_add, .report = report, .power = power,
+	};
+	struct error told = ERROR_INIT;
+
+	agent.loop = loop;
+	hostcfg_defaults(&agent.cfg);
+	agent.status.survey = &agent.survey;
+	agent.status.cfg = &agent.cfg;
+	agent.status.times.agent = status_now();
+	snprintf(agent.survey.message, sizeof agent.survey.message, "looking for the disk");
+	notice("Bulkhead %s: boot agent", BULKHEAD_VERSION);
+
+	if (process_init(loop, err) == -1)
+		return -1;
+	attempt_init(loop, &attempt_hooks);
+	if (server_start(loop, &server_hooks, &told) == -1)
+		notice("no prompt can work: %s", told.message);
+	else
+		notice_listen(server_notice);
+	server_set_state(UNLOCK_STATE_STARTING, agent.survey.message);
+	survey_start();
+	network_start(loop);
+	console_start(loop);
+	/* Seen now, an image that cannot be mounted is news before the passphrase, not after. */
+	if (mounts_root(&told) == -1 || handover_check(&told) == -1)
+		warn(told.message);
+	if (reboot(RB_DISABLE_CAD) == 0)
+		(void)loop_add_signal(loop, SIGINT, ctrl_alt_del, NULL, &told);
+	timer_set(&agent.config_timer, CONFIG_WAIT_MS, config_due);
+	return 0;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/boot/identity.h"
+
+#include <errno.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "daemon/boot/boot.h"
+#include "daemon/boot/command.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+#include "daemon/lib/hex.h"
+
+enum { PEM_MAX = 256 * 1024 };
+
+int identity_ssh(char *out, size_t size, struct error *err)
+{
+	const char *const argv[] = { "/usr/bin/dropbearkey", "-y", "-f", BOOT_HOST_KEY, NULL };
+	char text[2048];
+
+	if (command_run(argv, text, sizeof text, err) < 0)
+		return -1;
+	const char *found = strstr(text, "SHA256:");
+	size_t length = found != NULL ? strcspn(found, " \r\n") : 0;
+	if (length == 0 || length >= size)
+		return error_set(err, EPROTO, "dropbearkey shows no fingerprint of %s", BOOT_HOST_KEY);
+	memcpy(out, found, length);
+	out[length] = '\0';
+	return 0;
+}
+
+int identity_certificate(char **ret_pem, struct error *err)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----";
+	char *text, *from, *to;
+	size_t size, kept = 0;
+
+	if (file_read(BOOT_CERTIFICATE, PEM_MAX, &text, &size, err) < 0)
+		return -1;
+	/* Only the certificates move to the front; the rest, the key with it, is wiped. */
+	for (from = text; (from = strstr(from, begin)) != NULL && (to = strstr(from, end)) != NULL; from = to) {
+		to += sizeof end - 1;
+		to += strspn(to, "\r\n");
+		memmove(text + kept, from, (size_t)(to - from));
+		kept += (size_t)(to - from);
+	}
+	explicit_bzero(text + kept, size - kept);
+	if (kept == 0) {
+		free(text);
+		return error_set(err, ENOENT, "%s holds no certificate", BOOT_CERTIFICATE);
+	}
+	*ret_pem = text;
+	return 0;
+}
+
+int identity_certificate_digest(char *out, size_t size, struct error *err)
+{
+	cleanup_free char *pem = NULL;
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned int length = 0;
+
+	if (size < DIGEST_TEXT)
+		return error_set(err, E2BIG, "no room for a digest");
+	if (identity_certificate(&pem, err) < 0)
+		return -1;
+	BIO *memory = BIO_new_mem_buf(pem, -1);
+	X509 *certificate = memory != NULL ? PEM_read_bio_X509(memory, NULL, NULL, NULL) : NULL;
+	int made = certificate != NULL && X509_digest(certificate, EVP_sha256(), digest, &length) == 1;
+	X509_free(certificate);
+	BIO_free(memory);
+	if (!made || length != DIGEST_BYTES)
+		return error_set(err, EINVAL, "%s cannot be read", BOOT_CERTIFICATE);
+	hex_encode(digest, length, out);
+	return 0;
+}

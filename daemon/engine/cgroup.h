@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cgroup: the control groups of containers (cgroup v2).
+ *
+ *   bulkhead.slice/realm-<realm>/<container>   the container, made by liblxc, with its limits
+ *   bulkhead.slice/monitors/<container>/       its start helper and monitor: killed by name, without pids
+ */
+#ifndef BULKHEAD_CGROUP_H
+#define BULKHEAD_CGROUP_H
+
+#include <stdbool.h>
+
+#include "daemon/lib/hex.h"
+
+struct error;
+
+enum { CGROUP_TEXT = 160 };
+
+#define CGROUP_ROOT "/sys/fs/cgroup"
+
+/* Makes bulkhead.slice with the controllers memory, pids, cpu and io; may be repeated. */
+int cgroup_init(struct error *err);
+
+/* Makes the slice of a realm; may be repeated. */
+int cgroup_realm(const char realm[ID_TEXT], struct error *err);
+
+/* Removes the slice of a realm if no container is in it. */
+void cgroup_realm_leave(const char realm[ID_TEXT]);
+
+/* Paths below CGROUP_ROOT, without leading slash. */
+void cgroup_container(const char realm[ID_TEXT], const char id[ID_TEXT], char path[CGROUP_TEXT]);
+void cgroup_monitor(const char id[ID_TEXT], char path[CGROUP_TEXT]);
+
+/* Makes the group and moves this process into it. */
+int cgroup_join(const char *path, struct error *err);
+
+/* Kills every process in and below the group (cgroup.kill). A group that is not there is done. */
+int cgroup_kill(const char *path, struct error *err);
+
+/* True while a process lives in or below the group. */
+bool cgroup_populated(const char *path);
+
+/* Removes the group and those below it; fails with EBUSY while populated. Gone already is success. */
+int cgroup_remove(const char *path, struct error *err);
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/engine/engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/engine/adopt.h"
+#include "daemon/engine/cgroup.h"
+#include "daemon/engine/container.h"
+#include "daemon/engine/firewall.h"
+#include "daemon/engine/layer.h"
+#include "daemon/engine/lifecycle.h"
+#include "daemon/engine/merge.h"
+#include "daemon/engine/netdev.h"
+#include "daemon/engine/confine.h"
+#include "daemon/engine/status.h"
+#include "daemon/engine/sync.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/hostcfg.h"
+#include "daemon/lib/log.h"
+#include "daemon/lib/loop.h"
+#include "daemon/lib/message.h"
+#include "daemon/lib/protocol.h"
+
+static struct {
+	struct loop *loop;
+	struct channel *api;
+	struct hostcfg cfg;
+} engine;
+
+static void frame_send(uint32_t type, uint64_t serial, const void *payload, size_t size)
+{
+	struct error err = ERROR_INIT;
+
+	if (channel_send(engine.api, type, serial, payload, size, -1, &err) == -1)
+		log_error("cannot answer api: %s", err.message);
+}
+
+static void answer(uint64_t serial, const struct error *err)
+{
+	struct result_message result = { 0 };
+
+	if (serial == 0) { /* nobody waits */
+		if (err != NULL)
+			log_error("%s", err->message);
+		return;
+	}
+	if (err != NULL) {
+		result.code = (uint32_t)(err->code != 0 ? err->code : EIO);
+		memcpy(result.field, err->field, sizeof result.field);
+		memcpy(result.message, err->message, sizeof result.message);
+	}
+	frame_send(MESSAGE_RESULT, serial, &result, sizeof result);
+}
+
+/* Answers a request whose work is done, or which could not be begun. */
+static void answer_now(uint64_t serial, int result, const struct error *err)
+{
+	answer(serial, result == 0 ? NULL : err);
+}
+
+static void state_tell(const struct container *container, const char *message)
+{
+	struct container_state_message state = {
+		.state = container->state,
+		.pid = container->state == CONTAINER_STATE_RUNNING ? (uint32_t)container->init : 0,
+		.exit_status = container->exit_status,
+		.start_ms = container->start_ms,
+	};
+
+	memcpy(state.id, container->message.id, sizeof state.id);
+	snprintf(state.message, sizeof state.message, "%s", message);
+	frame_send(MESSAGE_CONTAINER_STATE, 0, &state, sizeof state);
+}
+
+static void import_done(const struct result_message *result, void *data)
+{
+	uint64_t *serial = data;
+
+	frame_send(MESSAGE_RESULT, *serial, result, sizeof *result);
+	free(serial);
+}
+
+static int digest_check(const char *digest, struct error *err)
+{
+	if (!hex_valid(digest, DIGEST_TEXT - 1))
+		return error_field(err, "digest", "the digest is not 64 hexadecimal digits");
+	return 0;
+}
+
+static void image_import(const struct message *message)
+{
+	const struct image_message *image = message->payload;
+	struct error err = ERROR_INIT;
+	struct stat st;
+
+	if (digest_check(image->digest, &err) == -1) {
+		answer(message->serial, &err);
+		return;
+	}
+	if (layer_exists(image->digest)) {
+		answer(message->serial, NULL);
+		return;
+	}
+	if (message->fd == -1 || fstat(message->fd, &st) == -1 || !S_ISREG(st.st_mode)) {
+		error_set(&err, EBADF, "an import comes with the descriptor of a regular file");
+		answer(message->serial, &err);
+		return;
+	}
+	uint64_t *serial = malloc(sizeof *serial);
+	if (serial == NULL) {
+		error_set(&err, ENOMEM, "no memory for an import");
+		answer(message->serial, &err);
+		return;
+	}
+	*serial = message->serial;
+	if (layer_import(engine.loop, image, message->fd, import_done, serial, &err) == -1) {
+		free(serial);
+		answer(message->serial, &err);
+	}
+}
+
+static void image_delete(const struct message *message)
+{
+	const struct image_message *image = message->payload;
+	struct error err = ERROR_INIT;
+	int result = digest_check(image->digest, &err);
+
+	if (result == 0 && container_uses(image->digest))
+		result = error_set(&err, EBUSY, "a container is built on this image");
+	if (result == 0)
+		result = layer_delete(engine.loop, image->digest, &err);
+	answer_now(message->serial, result, &err);
+}
+
+static void container_start(const struct message *message)
+{
+	const struct container_message *wanted = message->payload;
+	struct container *c = container_find(wanted->id);
+	struct error err = ERROR_INIT;
+	int result = 0;
+
+	if (c == NULL) {
+		c = container_add(wanted, &engine.cfg, &err);
+		result = c == NULL ? -1 : 0;
+	} else if (c->state == CONTAINER_STATE_STOPPED || c->state == CONTAINER_STATE_FAILED) {
+		result = container_check(wanted, &engine.cfg, &err);
+		if (result == 0)
+			c->message = *wanted;
+	}
+	if (result == 0)
+		result = lifecycle_start(c, message->serial, &err);
+	if (result == -1)
+		answer(message->serial, &err);
+}
+
+static void container_stop(const struct message *message)
+{
+	const struct container_stop_message *stop = message->payload;
+	struct container *c = container_find(stop->id);
+	struct error err = ERROR_INIT;
+
+	if (c == NULL) {
+		answer(message->serial, NULL); /* what is not known does not run */
+		return;
+	}
+	if (lifecycle_stop(c, stop->timeout_ms, message->serial, &err) == -1)
+		answer(message->serial, &err);
+}
+
+static void container_revoke(const struct message *message)
+{
+	const struct container_id_message *id = message->payload;
+	struct container *c = container_find(id->id);
+	struct error err = ERROR_INIT;
+
+	if (c == NULL) {
+		answer(message->serial, NULL);
+		return;
+	}
+	if (lifecycle_revoke(c, message->serial, &err) == -1)
+		answer(message->serial, &err);
+}
+
+static void container_delete(const struct message *message)
+{
+	const struct container_id_message *id = message->payload;
+	struct error err = ERROR_INIT;
+
+	if (!id_valid(id->id))
+		error_field(&err, "id", "the id is not 24 hexadecimal digits");
+	if (err.code != 0 || lifecycle_delete(id->id, message->serial, &err) == -1)
+		answer(message->serial, &err);
+}
+
+static void image_sync(const struct message *message)
+{
+	struct error err = ERROR_INIT;
+	int done = sync_image(engine.loop, message->payload, &err);
+
+	if (done == 1)
+		answer(message->serial, NULL);
+	if (done != -1)
+		return;
+	/* Without the whole list nothing may be called garbage: a new engine is told again. */
+	log_error("the list of images cannot be taken: %s", err.message);
+	loop_stop(engine.loop, 1);
+}
+
+static void container_sync(const struct message *message)
+{
+	if (sync_container(message->payload, &engine.cfg, state_tell))
+		answer(message->serial, NULL);
+}
+
+static void host_status(const struct message *message)
+{
+	struct host_status_message status;
+
+	status_read(&status);
+	frame_send(MESSAGE_HOST_STATUS_REPLY, message->serial, &status, sizeof status);
+}
+
+static void api_says(struct channel *channel, struct message *message, void *data)
+{
+	(void)channel;
+	(void)data;
+	if (message->type == 0) {
+		loop_stop(engine.loop, 1); /* told by message.c; a new engine begins afresh */
+		return;
+	}
+	switch ((enum message_type)message->type) {
+	case MESSAGE_HELLO:
+		sync_forget();
+		return;
+	case MESSAGE_HOST_STATUS:
+		host_status(message);
+		return;
+	case MESSAGE_IMAGE_IMPORT:
+		image_import(message);
+		return;
+	case MESSAGE_IMAGE_DELETE:
+		image_delete(message);
+		return;
+	case MESSAGE_IMAGE_SYNC:
+		image_sync(message);
+		return;
+	case MESSAGE_CONTAINER_START:
+		container_start(message);
+		return;
+	case MESSAGE_CONTAINER_STOP:
+		container_stop(message);
+		return;
+	case MESSAGE_CONTAINER_REVOKE:
+		container_revoke(message);
+		return;
+	case MESSAGE_CONTAINER_DELETE:
+		container_delete(message);
+		return;
+	case MESSAGE_CONTAINER_SYNC:
+		container_sync(message);
+		return;
+	case MESSAGE_RESULT:
+	case MESSAGE_HOST_STATUS_REPLY:
+	case MESSAGE_CONTAINER_STATE:
+	case MESSAGE_ROUTE_SET:
+	case MESSAGE_ROUTE_DELETE:
+	case MESSAGE_ROUTE_SYNC:
+	case MESSAGE_TYPE_COUNT:
+		break;
+	}
+	log_error("api sent a frame of type %u, which is not for the engine", message->type);
+	loop_stop(engine.loop, 1);
+}
+
+static void on_stop(int signo, void *data)
+{
+	(void)signo;
+	(void)data;
+	loop_stop(engine.loop, 0); /* containers go on */
+}
+
+/* The host's own set-up, before any container: firewall first. */
+static int host_prepare(struct error *err)
+{
+	struct error merge_err = ERROR_INIT;
+
+	if (hostcfg_load(ENGINE_HOSTCFG, &engine.cfg, err) == -1 && err->code != ENOENT)
+		log_error("%s; containers and firewall use defaults", err->message);
+	*err = (struct error)ERROR_INIT;
+	if (firewall_install(&engine.cfg, err) == -1 || netdev_init(err) == -1 || cgroup_init(err) == -1)
+		return -1;
+	if (merge_init(&merge_err) == -1)
+		log_warning("memory is not merged: %s", merge_err.message);
+	return 0;
+}
+
+static int engine_run(struct error *err)
+{
+	struct hello_message hello = { .version = PROTOCOL_VERSION, .pid = (uint32_t)getpid() };
+
+	engine.loop = loop_new(err);
+	if (engine.loop == NULL)
+		return -1;
+	if (loop_add_signal(engine.loop, SIGTERM, on_stop, NULL, err) == NULL ||
+	    loop_add_signal(engine.loop, SIGINT, on_stop, NULL, err) == NULL)
+		return -1;
+	if (host_prepare(err) == -1 || confine_enter(err) == -1)
+		return -1;
+	engine.api = channel_new(engine.loop, ROLE_FD_API, api_says, NULL, err);
+	if (engine.api == NULL)
+		return -1;
+	if (lifecycle_init(engine.loop, &engine.cfg, answer, state_tell, err) == -1 ||
+	    layer_init(engine.loop, err) == -1 || adopt_all(&engine.cfg, err) == -1)
+		return -1;
+	if (channel_send(engine.api, MESSAGE_HELLO, 0, &hello, sizeof hello, -1, err) == -1)
+		return -1;
+	return loop_run(engine.loop, err);
+}
+
+int engine_main(int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+
+	(void)argc;
+	(void)argv;
+	log_init("engine", LOG_LEVEL_INFO);
+	umask(0022);
+	prctl(PR_SET_DUMPABLE, 0);
+	int code = engine_run(&err);
+	if (code == -1) {
+		log_error("%s", err.message);
+		return 1;
+	}
+	channel_free(engine.api);
+	loop_free(engine.loop);
+	return code;
+}

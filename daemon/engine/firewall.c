@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/engine/firewall.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <nftables/libnftables.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/lib/error.h"
+#include "daemon/lib/hostcfg.h"
+
+/*
+ * "h*" are the host sides of containers' links. `live` is asked before
+ * conntrack: taking an element out cuts flows that are established.
+ * %1$s: pool of container addresses, %2$u: SSH port of the OS.
+ */
+static const char ruleset[] =
+	"add table inet bulkhead\n"
+	"add set inet bulkhead live { type ifname; }\n"
+	"add set inet bulkhead src4 { type ifname . ipv4_addr; }\n"
+	"add set inet bulkhead src6 { type ifname . ipv6_addr; }\n"
+	"add chain inet bulkhead source { type filter hook prerouting priority raw; policy accept; }\n"
+	"add chain inet bulkhead forward { type filter hook forward priority filter; policy drop; }\n"
+	"add chain inet bulkhead input { type filter hook input priority filter; policy drop; }\n"
+	"add chain inet bulkhead output { type filter hook output priority filter; policy accept; }\n"
+	"add chain inet bulkhead nat { type nat hook postrouting priority srcnat; policy accept; }\n"
+	"add chain inet bulkhead egress\n"
+	"add chain inet bulkhead guest\n"
+	"flush chain inet bulkhead source\n"
+	"flush chain inet bulkhead forward\n"
+	"flush chain inet bulkhead input\n"
+	"flush chain inet bulkhead output\n"
+	"flush chain inet bulkhead nat\n"
+	"flush chain inet bulkhead egress\n"
+	"flush chain inet bulkhead guest\n"
+
+	/* Before conntrack: a container speaks with its own addresses only. */
+	"add rule inet bulkhead source iifname != \"h*\" accept\n"
+	"add rule inet bulkhead source iifname != @live drop\n"
+	"add rule inet bulkhead source meta nfproto ipv4 iifname . ip saddr != @src4 drop\n"
+	"add rule inet bulkhead source ip6 saddr fe80::/10 ip6 daddr { fe80::/10, ff02::/16 } accept\n"
+	"add rule inet bulkhead source meta nfproto ipv6 iifname . ip6 saddr != @src6 drop\n"
+
+	"add rule inet bulkhead forward iifname \"h*\" iifname != @live drop\n"
+	"add rule inet bulkhead forward oifname \"h*\" oifname != @live drop\n"
+	"add rule inet bulkhead forward iifname \"h*\" oifname \"h*\" drop\n"
+	"add rule inet bulkhead forward ct state vmap { established : accept, related : accept, invalid : drop }\n"
+	"add rule inet bulkhead forward iifname \"h*\" jump egress\n"
+
+	"add rule inet bulkhead egress ip daddr { 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 } drop\n"
+	"add rule inet bulkhead egress ip daddr %1$s drop\n"
+	"add rule inet bulkhead egress ip6 daddr { ::/127, fe80::/10, fc00::/7, ff00::/8 } drop\n"
+	"add rule inet bulkhead egress accept\n"
+
+	"add rule inet bulkhead input iifname \"lo\" accept\n"
+	"add rule inet bulkhead input iifname \"h*\" jump guest\n"
+	"add rule inet bulkhead input ct state vmap { established : accept, related : accept, invalid : drop }\n"
+	"add rule inet bulkhead input icmp type { echo-request, destination-unreachable, time-exceeded, "
+	"parameter-problem } accept\n"
+	"add rule inet bulkhead input icmpv6 type { echo-request, destination-unreachable, packet-too-big, "
+	"time-exceeded, parameter-problem, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, "
+	"mld-listener-query } accept\n"
+	"add rule inet bulkhead input udp sport 67 udp dport 68 accept\n"
+	"add rule inet bulkhead input tcp dport { 80, 443 } accept\n"
+	"add rule inet bulkhead input tcp dport %2$u accept\n"
+	"add rule inet bulkhead input udp dport 443 accept\n"
+
+	/* From a container the host takes answers to its own connections and finding its link address: nothing else. */
+	"add rule inet bulkhead guest iifname != @live drop\n"
+	"add rule inet bulkhead guest ct state established,related accept\n"
+	"add rule inet bulkhead guest icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n"
+	"add rule inet bulkhead guest drop\n"
+
+	"add rule inet bulkhead output oifname \"h*\" oifname != @live drop\n"
+
+	"add rule inet bulkhead nat iifname \"h*\" oifname != \"h*\" masquerade\n";
+
+int firewall_install(const struct hostcfg *cfg, struct error *err)
+{
+	char pool[INET_ADDRSTRLEN + 4], address[INET_ADDRSTRLEN], text[sizeof ruleset + 64];
+
+	inet_ntop(AF_INET, &cfg->container_pool.v4, address, sizeof address);
+	snprintf(pool, sizeof pool, "%s/%u", address, cfg->container_pool.prefix);
+	int size = snprintf(text, sizeof text, ruleset, pool, (unsigned)cfg->admin_port);
+	if (size < 0 || (size_t)size >= sizeof text)
+		return error_set(err, EOVERFLOW, "the firewall rules do not fit their buffer");
+
+	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (nft == NULL)
+		return error_set(err, ENOMEM, "cannot start libnftables");
+	int result = 0;
+	nft_ctx_buffer_error(nft);
+	nft_ctx_buffer_output(nft);
+	if (nft_run_cmd_from_buffer(nft, text) != 0) {
+		char said[256];
+		snprintf(said, sizeof said, "%s", nft_ctx_get_error_buffer(nft));
+		said[strcspn(said, "\n")] = '\0';
+		result = error_set(err, EIO, "cannot install the firewall: %s", said);
+	}
+	nft_ctx_free(nft);
+	return result;
+}

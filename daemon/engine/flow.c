@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/engine/flow.h"
+
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/engine/netlink.h"
+#include "daemon/lib/error.h"
+
+enum {
+	FLOW_BATCH = 256, /* sockets ended per dump */
+	FLOW_ROUNDS = 4096,
+	/* Bits of CTA_FILTER_ORIG_FLAGS; the kernel keeps their names to itself (nf_internals.h). */
+	FILTER_IP_SRC = 1 << 0,
+	FILTER_IP_DST = 1 << 1,
+};
+
+struct found {
+	struct inet_diag_sockid ids[FLOW_BATCH];
+	uint8_t states[FLOW_BATCH];
+	size_t count;
+};
+
+static int found_cb(const struct nlmsghdr *header, void *data)
+{
+	struct found *found = data;
+	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
+
+	if (mnl_nlmsg_get_payload_len(header) >= sizeof *message && found->count < FLOW_BATCH) {
+		found->states[found->count] = message->idiag_state;
+		found->ids[found->count++] = message->id;
+	}
+	return MNL_CB_OK;
+}
+
+/* Asks for the sockets whose peer is address; the kernel filters. */
+static int sockets_list(uint8_t family, const void *address, uint8_t length, struct found *found, struct error *err)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct {
+		struct inet_diag_bc_op op;
+		struct inet_diag_hostcond cond;
+		uint8_t address[16];
+	} code = { 0 };
+	size_t size = sizeof code.op + sizeof code.cond + length;
+
+	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+	header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	header->nlmsg_seq = 1;
+	struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(header, sizeof *request);
+	request->sdiag_family = family;
+	request->sdiag_protocol = IPPROTO_TCP;
+	request->idiag_states = ~0U;
+
+	code.op.code = INET_DIAG_BC_D_COND;
+	code.op.yes = (uint8_t)size;
+	code.op.no = (uint16_t)(size + 4); /* behind the end: no match */
+	code.cond.family = family;
+	code.cond.prefix_len = (uint8_t)(length * 8);
+	code.cond.port = -1;
+	memcpy(code.address, address, length);
+	mnl_attr_put(header, INET_DIAG_REQ_BYTECODE, size, &code);
+	found->count = 0;
+	return netlink_talk(NETLINK_SOCK_DIAG, header, header->nlmsg_len, 0, found_cb, found, err);
+}
+
+static int socket_end(uint8_t family, const struct inet_diag_sockid *id, struct error *err)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+
+	header->nlmsg_type = SOCK_DESTROY;
+	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	header->nlmsg_seq = 1;
+	struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(header, sizeof *request);
+	request->sdiag_family = family;
+	request->sdiag_protocol = IPPROTO_TCP;
+	request->idiag_states = ~0U;
+	request->id = *id;
+	return netlink_talk(NETLINK_SOCK_DIAG, header, header->nlmsg_len, 1, NULL, NULL, err);
+}
+
+static int family_end(uint8_t family, const void *address, uint8_t length, unsigned *count, struct error *err)
+{
+	struct found *found = malloc(sizeof *found);
+
+	if (found == NULL)
+		return error_set(err, ENOMEM, "no memory for a list of sockets");
+	int result = 0;
+	for (int round = 0; round < FLOW_ROUNDS; round++) {
+		result = sockets_list(family, address, length, found, err);
+		bool progress = false;
+		for (size_t i = 0; result == 0 && i < found->count; i++) {
+			if (socket_end(family, &found->ids[i], err) == 0) {
+				(*count)++;
+				progress = true;
+			} else if (err->code != ENOENT && err->code != EOPNOTSUPP) {
+				result = -1; /* ENOENT: it ended by itself meanwhile; EOPNOTSUPP: already dead */
+			}
+		}
+		if (result == -1 || !progress)
+			break;
+	}
+	free(found);
+	return result;
+}
+
+int flow_destroy(uint32_t ipv4, const uint8_t ipv6[16], unsigned *ret_count, struct error *err)
+{
+	unsigned count = 0;
+
+	if (family_end(AF_INET, &ipv4, 4, &count, err) == -1 || family_end(AF_INET6, ipv6, 16, &count, err) == -1)
+		return error_wrap(err, "cannot end the connections to a container");
+	if (ret_count != NULL)
+		*ret_count = count;
+	return 0;
+}
+
+/* One message flushes all entries whose original direction has the address as source or destination. */
+static int tracked_flush(uint8_t family, uint16_t attribute, const void *address, uint16_t length, uint32_t flag,
+			 struct error *err)
+{
+	_Alignas(struct nlmsghdr) char buffer[512];
+	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+
+	header->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE;
+	header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	header->nlmsg_seq = 1;
+	struct nfgenmsg *generic = mnl_nlmsg_put_extra_header(header, sizeof *generic);
+	generic->nfgen_family = family;
+	generic->version = NFNETLINK_V0;
+
+	struct nlattr *tuple = mnl_attr_nest_start(header, CTA_TUPLE_ORIG);
+	struct nlattr *ip = mnl_attr_nest_start(header, CTA_TUPLE_IP);
+	mnl_attr_put(header, attribute, length, address);
+	mnl_attr_nest_end(header, ip);
+	mnl_attr_nest_end(header, tuple);
+	struct nlattr *filter = mnl_attr_nest_start(header, CTA_FILTER);
+	mnl_attr_put_u32(header, CTA_FILTER_ORIG_FLAGS, flag);
+	mnl_attr_put_u32(header, CTA_FILTER_REPLY_FLAGS, 0);
+	mnl_attr_nest_end(header, filter);
+	if (netlink_talk(NETLINK_NETFILTER, header, header->nlmsg_len, 1, NULL, NULL, err) == -1 && err->code != ENOENT)
+		return error_wrap(err, "cannot forget the tracked connections of a container");
+	return 0;
+}
+
+int flow_forget(uint32_t ipv4, const uint8_t ipv6[16], struct error *err)
+{
+	if (tracked_flush(AF_INET, CTA_IP_V4_SRC, &ipv4, 4, FILTER_IP_SRC, err) == -1 ||
+	    tracked_flush(AF_INET, CTA_IP_V4_DST, &ipv4, 4, FILTER_IP_DST, err) == -1 ||
+	    tracked_flush(AF_INET6, CTA_IP_V6_SRC, ipv6, 16, FILTER_IP_SRC, err) == -1)
+		return -1;
+	return tracked_flush(AF_INET6, CTA_IP_V6_DST, ipv6, 16, FILTER_IP_DST, err);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * flow: what goes on between the host and a container's addresses: sockets of
+ * the host (HAProxy's to the container) and entries of connection tracking.
+ */
+#ifndef BULKHEAD_FLOW_H
+#define BULKHEAD_FLOW_H
+
+#include <stdint.h>
+
+struct error;
+
+/*
+ * Ends every TCP socket of the host whose peer is one of the two addresses
+ * (SOCK_DESTROY of sock_diag(7)); its owner reads ECONNABORTED. Call it after
+ * the firewall is closed, so that no new one comes up. ret_count may be NULL.
+ */
+int flow_destroy(uint32_t ipv4, const uint8_t ipv6[16], unsigned *ret_count, struct error *err);
+
+/* Forgets tracked connections from and to the two addresses. */
+int flow_forget(uint32_t ipv4, const uint8_t ipv6[16], struct error *err);
+
+#endif

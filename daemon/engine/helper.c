@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/engine/helper.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/engine/start.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+#include "daemon/lib/protocol.h"
+
+static int message_fd(const struct container_message *message, struct error *err)
+{
+	cleanup_fd int fd = memfd_create("container", MFD_CLOEXEC);
+
+	if (fd == -1 || fd_write_full(fd, message, sizeof *message) == -1 || lseek(fd, 0, SEEK_SET) == -1)
+		return error_errno(err, "cannot hand a container to its start helper");
+	return fd_steal(&fd);
+}
+
+/* In the child: descriptors in place, signals as they were at birth, then exec. */
+__attribute__((noreturn)) static void helper_exec(int message, int result)
+{
+	char *const argv[] = { (char[]){ "bulkheadd" }, (char[]){ "start" }, NULL };
+	char *const envp[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" }, NULL };
+	sigset_t none;
+	int high[2] = { fcntl(message, F_DUPFD, 10), fcntl(result, F_DUPFD, 10) };
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (high[0] == -1 || high[1] == -1 || dup2(high[0], START_FD_MESSAGE) == -1 ||
+	    dup2(high[1], START_FD_RESULT) == -1 || close_range(START_FD_RESULT + 1, ~0U, 0) == -1)
+		_exit(126);
+	execve("/proc/self/exe", argv, envp);
+	_exit(127);
+}
+
+pid_t helper_fork(const struct container_message *message, int *ret_socket, struct error *err)
+{
+	int pair[2];
+
+	cleanup_fd int memory = message_fd(message, err);
+	if (memory == -1)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		return error_errno(err, "cannot make a socket for the start helper");
+	cleanup_fd int ours = pair[0], theirs = pair[1];
+	pid_t pid = fork();
+	if (pid == -1)
+		return error_errno(err, "cannot fork the start helper");
+	if (pid == 0)
+		helper_exec(memory, theirs);
+	*ret_socket = fd_steal(&ours);
+	return pid;
+}
+
+int helper_result(int socket, struct start_result *ret_result, int ret_pidfds[2])
+{
+	struct iovec part = { .iov_base = ret_result, .iov_len = sizeof *ret_result };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+	} control;
+	struct msghdr msg = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control,
+	};
+
+	ret_pidfds[0] = ret_pidfds[1] = -1;
+	if (recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != (ssize_t)sizeof *ret_result)
+		return -1;
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg != NULL && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(2 * sizeof(int)))
+		memcpy(ret_pidfds, CMSG_DATA(cmsg), 2 * sizeof(int));
+	ret_result->message[sizeof ret_result->message - 1] = '\0';
+	return 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * helper: the start helper of one container as the engine sees it. start.h is
+ * the contract between the two.
+ */
+#ifndef BULKHEAD_HELPER_H
+#define BULKHEAD_HELPER_H
+
+#include <sys/types.h>
+
+struct container_message;
+struct error;
+struct start_result;
+
+/*
+ * Forks the helper and executes role start with the message. Returns its pid, a
+ * child to be reaped, and in *ret_socket the caller's end of its result socket; -1 with err.
+ */
+pid_t helper_fork(const struct container_message *message, int *ret_socket, struct error *err);
+
+/*
+ * Takes the result of a helper that has ended. pidfds are the caller's, -1 when
+ * none came. -1: it ended without a word.
+ */
+int helper_result(int socket, struct start_result *ret_result, int ret_pidfds[2]);
+
+#endif

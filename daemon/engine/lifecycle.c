@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/engine/lifecycle.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/ioctl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/engine/address.h"
+#include "daemon/engine/cgroup.h"
+#include "daemon/engine/container.h"
+#include "daemon/engine/element.h"
+#include "daemon/engine/engine.h"
+#include "daemon/engine/flow.h"
+#include "daemon/engine/helper.h"
+#include "daemon/engine/layer.h"
+#include "daemon/engine/netdev.h"
+#include "daemon/engine/runtime.h"
+#include "daemon/engine/start.h"
+#include "daemon/engine/tree.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+#include "daemon/lib/hostcfg.h"
+#include "daemon/lib/log.h"
+#include "daemon/lib/loop.h"
+
+enum {
+	HELPERS_MAX = 4,     /* starts under way at a time; the rest wait in line */
+	HELPER_MS = 60000,   /* a start that takes longer has failed */
+	END_LOOK_MS = 5,     /* between two looks at whether all processes are gone */
+	END_TRIES = 2000,
+};
+
+static struct {
+	struct loop *loop;
+	const struct hostcfg *cfg;
+	lifecycle_answer_cb *answer;
+	lifecycle_state_cb *state;
+	unsigned helpers;
+} self;
+
+static void queue_run(void);
+static void end_look(void *data);
+
+static void waiters_answer(struct waiter **list, const struct error *err)
+{
+	while (*list != NULL) {
+		struct waiter *waiter = *list;
+		*list = waiter->next;
+		self.answer(waiter->serial, err);
+		free(waiter);
+	}
+}
+
+static void complain(const struct error *err)
+{
+	log_error("%s", err->message);
+}
+
+static void fds_close(struct container *c)
+{
+	loop_remove(c->monitor);
+	loop_remove(c->helper);
+	loop_remove(c->timer);
+	c->monitor = c->helper = c->timer = NULL;
+	fd_cleanup(&c->monitor_fd);
+	fd_cleanup(&c->init_fd);
+	fd_cleanup(&c->result_fd);
+}
+
+static void timer_start(struct container *c, int64_t ms, loop_timer_cb *cb)
+{
+	struct error err = ERROR_INIT;
+
+	loop_remove(c->timer);
+	c->timer = loop_add_timer(self.loop, ms, cb, c, &err);
+	if (c->timer == NULL)
+		complain(&err);
+}
+
+/* No packet, no connection: the first two steps of an end that must be final. Errors do not stop it. */
+static void network_close(struct container *c)
+{
+	char host[LINK_TEXT], peer[LINK_TEXT];
+	struct error err = ERROR_INIT;
+
+	address_links(c->message.id, host, peer);
+	if (element_remove(host, c->message.ipv4, c->message.ipv6, &err) == -1)
+		complain(&err);
+	if (flow_destroy(c->message.ipv4, c->message.ipv6, NULL, &err) == -1)
+		complain(&err);
+}
+
+static void processes_kill(struct container *c)
+{
+	char group[CGROUP_TEXT];
+	struct error err = ERROR_INIT;
+
+	c->killed = true;
+	cgroup_container(c->message.realm, c->message.id, group);
+	if (cgroup_kill(group, &err) == -1)
+		complain(&err);
+	cgroup_monitor(c->message.id, group);
+	if (cgroup_kill(group, &err) == -1)
+		complain(&err);
+}
+
+/* Exit status of the init, which was not our child: kept by its pidfd (PIDFD_GET_INFO, Linux 6.15). */
+static int32_t exit_status_of(const struct container *c)
+{
+	struct {
+		uint64_t mask, cgroupid;
+		uint32_t ids[12]; /* pid, tgid, ppid, then eight user and group ids, then exit_code */
+	} info = { .mask = 1 << 3 /* PIDFD_INFO_EXIT */ };
+	enum { EXIT_CODE = 11 };
+
+	if (c->init_fd == -1 ||
+	    ioctl(c->init_fd, _IOC(_IOC_READ | _IOC_WRITE, 0xFF, 11, sizeof info), &info) == -1 ||
+	    (info.mask & 1 << 3) == 0)
+		return c->killed ? SIGKILL : 0; /* not reaped yet */
+	return (int32_t)info.ids[EXIT_CODE];
+}
+
+/* What an ended container leaves in the kernel. A new engine that finds its run-time folder does it again. */
+static void remains_clean(struct container *c)
+{
+	char host[LINK_TEXT], peer[LINK_TEXT], group[CGROUP_TEXT];
+	struct error err = ERROR_INIT;
+
+	address_links(c->message.id, host, peer);
+	if (netdev_delete(host, &err) == -1)
+		complain(&err);
+	cgroup_container(c->message.realm, c->message.id, group);
+	if (cgroup_remove(group, &err) == -1)
+		complain(&err);
+	cgroup_monitor(c->message.id, group);
+	if (cgroup_remove(group, &err) == -1)
+		complain(&err);
+	cgroup_realm_leave(c->message.realm);
+	runtime_remove(c->message.id, true);
+}
+
+/* All processes are gone. The answer goes first, then the slow cleaning. */
+static void ended(struct container *c)
+{
+	struct error err = ERROR_INIT;
+
+	c->exit_status = exit_status_of(c);
+	fds_close(c);
+	network_close(c);
+	if (flow_forget(c->message.ipv4, c->message.ipv6, &err) == -1)
+		complain(&err);
+	c->state = c->failure[0] != '\0' ? CONTAINER_STATE_FAILED : CONTAINER_STATE_STOPPED;
+	c->init = 0;
+	self.state(c, c->failure);
+	if (c->start_waiters != NULL) {
+		error_set(&err, c->failure[0] != '\0' ? EIO : ECANCELED, "%s",
+			  c->failure[0] != '\0' ? c->failure : "the container was stopped while it started");
+		waiters_answer(&c->start_waiters, &err);
+	}
+	waiters_answer(&c->end_waiters, NULL);
+	remains_clean(c);
+	bool again = c->again && !c->forget;
+	c->again = false;
+	if (c->forget && lifecycle_delete(c->message.id, 0, &err) == -1)
+		complain(&err);
+	if (again && lifecycle_start(c, 0, &err) == -1)
+		complain(&err);
+	queue_run();
+}
+
+static void end_look(void *data)
+{
+	struct container *c = data;
+	char group[CGROUP_TEXT], monitors[CGROUP_TEXT];
+
+	cgroup_container(c->message.realm, c->message.id, group);
+	cgroup_monitor(c->message.id, monitors);
+	if ((cgroup_populated(group) || cgroup_populated(monitors)) && c->tries++ < END_TRIES) {
+		timer_start(c, END_LOOK_MS, end_look);
+		return;
+	}
+	if (c->tries >= END_TRIES)
+		log_error("container %s: processes do not end though killed; the kernel holds them", c->message.id);
+	ended(c);
+}
+
+/* Kills what is left and waits until it is gone. */
+static void end_begin(struct container *c)
+{
+	bool killed = c->killed;
+
+	c->state = CONTAINER_STATE_STOPPING;
+	c->tries = 0;
+	processes_kill(c);
+	c->killed = killed; /* its init was gone before this */
+	end_look(c);
+}
+
+static void monitor_ended(int fd, uint32_t events, void *data)
+{
+	struct container *c = data;
+
+	(void)fd;
+	(void)events;
+	loop_remove(c->monitor);
+	c->monitor = NULL;
+	network_close(c);
+	end_begin(c);
+}
+
+static int monitor_watch(struct container *c, struct error *err)
+{
+	c->monitor = loop_add_fd(self.loop, c->monitor_fd, EPOLLIN, monitor_ended, c, err);
+	return c->monitor == NULL ? -1 : 0;
+}
+
+static void helper_ended(pid_t pid, int status, void *data)
+{
+	struct container *c = data;
+	struct start_result result = { 0 };
+	struct error err = ERROR_INIT;
+	struct runtime_state state = { 0 };
+	int pidfds[2];
+
+	(void)pid;
+	c->helper = NULL;
+	self.helpers--;
+	loop_remove(c->timer);
+	c->timer = NULL;
+	if (helper_result(c->result_fd, &result, pidfds) == -1) {
+		result.code = EIO;
+		snprintf(result.message, sizeof result.message, "the start helper was killed or crashed (status %d)",
+			 status);
+	}
+	c->monitor_fd = pidfds[0];
+	c->init_fd = pidfds[1];
+	if (c->state == CONTAINER_STATE_STOPPING) { /* stopped or revoked meanwhile */
+		end_begin(c);
+		return;
+	}
+	if (result.code == 0 && (c->monitor_fd == -1 || monitor_watch(c, &err) == -1)) {
+		result.code = EIO;
+		snprintf(result.message, sizeof result.message, "cannot watch the container: %.200s", err.message);
+	}
+	if (result.code != 0) {
+		snprintf(c->failure, sizeof c->failure, "%s", result.message);
+		network_close(c);
+		end_begin(c);
+		return;
+	}
+	char path[PATH_MAX];
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+	runtime_path(c->message.id, "state", path);
+	if (file_read(path, sizeof state, &text, &size, &err) == 0 && size == sizeof state)
+		memcpy(&state, text, sizeof state);
+	c->start_ms = state.start_ms;
+	c->init = result.init;
+	c->state = CONTAINER_STATE_RUNNING;
+	self.state(c, "");
+	waiters_answer(&c->start_waiters, NULL);
+	queue_run();
+}
+
+static void helper_late(void *data)
+{
+	struct container *c = data;
+
+	log_error("container %s: not started after %d s; it is stopped", c->message.id, HELPER_MS / 1000);
+	network_close(c);
+	processes_kill(c); /* the helper's end follows and tells */
+}
+
+static int helper_begin(struct container *c, struct error *err)
+{
+	char host[LINK_TEXT], peer[LINK_TEXT];
+
+	if (runtime_create(&c->message, err) == -1)
+		return -1;
+	/* Before the helper: a container never runs without its anti-spoofing entries. */
+	address_links(c->message.id, host, peer);
+	if (element_add(host, c->message.ipv4, c->message.ipv6, err) == -1)
+		return -1;
+	pid_t pid = helper_fork(&c->message, &c->result_fd, err);
+	if (pid == -1)
+		return -1;
+	c->helper = loop_add_child(self.loop, pid, helper_ended, c, err);
+	if (c->helper == NULL) {
+		kill(pid, SIGKILL);
+		return -1;
+	}
+	self.helpers++;
+	timer_start(c, HELPER_MS, helper_late);
+	return 0;
+}
+
+static void queue_run(void)
+{
+	static bool busy;
+
+	if (busy)
+		return; /* called by an end below: the walk sees what that changed */
+	busy = true;
+	for (struct container *c = container_first(), *next; c != NULL && self.helpers < HELPERS_MAX; c = next) {
+		struct error err = ERROR_INIT;
+		next = c->next; /* the failure of one may take it out of the table */
+		if (!c->queued)
+			continue;
+		c->queued = false;
+		if (helper_begin(c, &err) == -1) {
+			snprintf(c->failure, sizeof c->failure, "%s", err.message);
+			network_close(c);
+			end_begin(c);
+		}
+	}
+	busy = false;
+}
+
+int lifecycle_start(struct container *c, uint64_t serial, struct error *err)
+{
+	switch (c->state) {
+	case CONTAINER_STATE_RUNNING:
+		self.answer(serial, NULL);
+		return 0;
+	case CONTAINER_STATE_STARTING:
+		return waiter_add(&c->start_waiters, serial, err);
+	case CONTAINER_STATE_STOPPING:
+		return error_set(err, EBUSY, "the container is being stopped; start it when that is done");
+	case CONTAINER_STATE_STOPPED:
+	case CONTAINER_STATE_FAILED:
+		break;
+	}
+	if (c->revoked)
+		return error_set(err, EPERM, "the container was revoked");
+	for (uint32_t i = 0; i < c->message.layer_count; i++)
+		if (!layer_exists(c->message.layers[i]))
+			return error_field(err, "layers", "image layer %s is not on this host", c->message.layers[i]);
+	if (waiter_add(&c->start_waiters, serial, err) == -1)
+		return -1;
+	c->state = CONTAINER_STATE_STARTING;
+	c->exit_status = 0;
+	c->killed = false;
+	c->failure[0] = '\0';
+	c->queued = true;
+	self.state(c, "");
+	queue_run();
+	return 0;
+}
+
+/* A mask of signals of /proc/<pid>/status; 0 if it cannot be read. */
+static uint64_t signals_read(const char *status, const char *key)
+{
+	const char *at = status == NULL ? NULL : strstr(status, key);
+
+	return at == NULL ? 0 : strtoull(at + strlen(key), NULL, 16);
+}
+
+/*
+ * What asks an init to end: systemd blocks SIGRTMIN+3 and powers off on it; any
+ * other /sbin/init knows SIGPWR; a command given by the user knows SIGTERM.
+ * 0 if it neither catches nor waits for the signal: as the first process of its
+ * pid namespace it would never see it.
+ */
+static int halt_signal(const struct container *c)
+{
+	char path[64];
+	struct error err = ERROR_INIT;
+	cleanup_free char *status = NULL;
+	int systemd = SIGRTMIN + 3, signal = SIGTERM;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)c->init);
+	(void)file_read(path, 16 * 1024, &status, NULL, &err); /* gone already: nothing to ask */
+	uint64_t blocked = signals_read(status, "SigBlk:"), caught = signals_read(status, "SigCgt:");
+	if (c->message.command_size == 0)
+		signal = (blocked >> (systemd - 1) & 1) != 0 ? systemd : SIGPWR;
+	return ((blocked | caught) >> (signal - 1) & 1) != 0 ? signal : 0;
+}
+
+static void stop_late(void *data)
+{
+	struct container *c = data;
+
+	log_info("container %s did not end in time; it is killed", c->message.id);
+	loop_remove(c->timer);
+	c->timer = NULL;
+	processes_kill(c);
+}
+
+int lifecycle_stop(struct container *c, uint32_t timeout_ms, uint64_t serial, struct error *err)
+{
+	switch (c->state) {
+	case CONTAINER_STATE_STOPPED:
+	case CONTAINER_STATE_FAILED:
+		self.answer(serial, NULL);
+		return 0;
+	case CONTAINER_STATE_STOPPING:
+		if (waiter_add(&c->end_waiters, serial, err) == -1)
+			return -1;
+		c->again = false;
+		if (timeout_ms == 0)
+			processes_kill(c);
+		return 0;
+	case CONTAINER_STATE_STARTING:
+	case CONTAINER_STATE_RUNNING:
+		break;
+	}
+	if (waiter_add(&c->end_waiters, serial, err) == -1)
+		return -1;
+	c->again = false;
+	c->failure[0] = '\0';
+	if (c->queued) {
+		c->queued = false;
+		ended(c);
+		return 0;
+	}
+	bool starting = c->state == CONTAINER_STATE_STARTING;
+	c->state = CONTAINER_STATE_STOPPING;
+	self.state(c, "");
+	int halt = timeout_ms == 0 || starting ? 0 : halt_signal(c);
+	if (halt == 0) {
+		network_close(c);
+		processes_kill(c); /* the end of monitor or helper follows and tells */
+		return 0;
+	}
+	if (syscall(SYS_pidfd_send_signal, c->init_fd, halt, NULL, 0) == -1 && errno != ESRCH)
+		log_warning("container %s: cannot signal its init: %s", c->message.id, strerror(errno));
+	timer_start(c, timeout_ms, stop_late);
+	return 0;
+}
+
+int lifecycle_revoke(struct container *c, uint64_t serial, struct error *err)
+{
+	c->revoked = true;
+	network_close(c);
+	return lifecycle_stop(c, 0, serial, err);
+}
+
+struct deletion {
+	uint64_t serial;
+};
+
+static void delete_end(int code, void *data)
+{
+	struct deletion *deletion = data;
+	struct error err = ERROR_INIT;
+
+	if (code != 0)
+		error_set(&err, code, "some files of the container could not be removed: %s", strerror(code));
+	self.answer(deletion->serial, code == 0 ? NULL : &err);
+	free(deletion);
+}
+
+int lifecycle_delete(const char *id, uint64_t serial, struct error *err)
+{
+	struct container *c = container_find(id);
+
+	if (c != NULL && c->state != CONTAINER_STATE_STOPPED && c->state != CONTAINER_STATE_FAILED)
+		return error_set(err, EBUSY, "the container is not stopped");
+	struct deletion *deletion = malloc(sizeof *deletion);
+	if (deletion == NULL)
+		return error_set(err, ENOMEM, "no memory to delete a container");
+	deletion->serial = serial;
+	char text[ID_TEXT];
+	memcpy(text, id, sizeof text); /* id may be the table's own */
+	if (c != NULL)
+		container_forget(c);
+	runtime_remove(text, false);
+	if (tree_remove(self.loop, ENGINE_CONTAINERS, text, delete_end, deletion, err) == -1) {
+		free(deletion);
+		return -1;
+	}
+	return 0;
+}
+
+void lifecycle_found(struct container *c, int monitor, int init, const struct runtime_state *state)
+{
+	struct error err = ERROR_INIT;
+
+	c->monitor_fd = monitor;
+	c->init_fd = init;
+	c->init = state->init;
+	c->start_ms = state->start_ms;
+	if (monitor != -1 && monitor_watch(c, &err) == 0) {
+		c->state = CONTAINER_STATE_RUNNING;
+		return;
+	}
+	network_close(c);
+	end_begin(c);
+}
+
+int lifecycle_init(struct loop *loop, const struct hostcfg *cfg, lifecycle_answer_cb *answer,
+		   lifecycle_state_cb *state, struct error *err)
+{
+	self.loop = loop;
+	self.cfg = cfg;
+	self.answer = answer;
+	self.state = state;
+	if (folder_make(ENGINE_CONTAINERS, 0700, err) == -1 || runtime_init(err) == -1)
+		return -1;
+	return tree_sweep(loop, ENGINE_CONTAINERS, err);
+}

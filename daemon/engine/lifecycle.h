@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lifecycle: containers start, run and end. Each step answers through the two
+ * callbacks below; none blocks the loop.
+ *
+ *   STOPPED/FAILED -> STARTING (helper of start.h) -> RUNNING -> STOPPING -> STOPPED
+ *
+ * Opening: firewall elements, then the helper. Closing, in the order of the
+ * design: element `live` out, host sockets destroyed, cgroup killed; then link,
+ * conntrack and groups are cleaned up and the end is told.
+ */
+#ifndef BULKHEAD_LIFECYCLE_H
+#define BULKHEAD_LIFECYCLE_H
+
+#include <stdint.h>
+
+struct container;
+struct error;
+struct hostcfg;
+struct loop;
+struct runtime_state;
+
+/* How lifecycle speaks to api; err NULL: success; serial 0: nobody waits. */
+typedef void lifecycle_answer_cb(uint64_t serial, const struct error *err);
+typedef void lifecycle_state_cb(const struct container *container, const char *message);
+
+/* Must be called before the rest; cfg is kept by reference. */
+int lifecycle_init(struct loop *loop, const struct hostcfg *cfg, lifecycle_answer_cb *answer,
+		   lifecycle_state_cb *state, struct error *err);
+
+/*
+ * Takes over a container that an earlier engine started: its pidfds become the
+ * container's. monitor -1: it has ended, or never ran; what it left is cleaned up.
+ */
+void lifecycle_found(struct container *container, int monitor, int init, const struct runtime_state *state);
+
+/* serial 0: nobody waits. -1: not begun, no answer will come. */
+int lifecycle_start(struct container *container, uint64_t serial, struct error *err);
+int lifecycle_stop(struct container *container, uint32_t timeout_ms, uint64_t serial, struct error *err);
+int lifecycle_revoke(struct container *container, uint64_t serial, struct error *err);
+
+/* Removes a stopped container's folder from disk and forgets it. Takes an unknown id too. */
+int lifecycle_delete(const char *id, uint64_t serial, struct error *err);
+
+#endif

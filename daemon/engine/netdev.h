@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * netdev: the routed veth pair of a container. The host side answers as
+ * 169.254.0.1 and fe80::1, has a route to the container's two addresses and
+ * nothing else: no bridge, no neighbours.
+ */
+#ifndef BULKHEAD_NETDEV_H
+#define BULKHEAD_NETDEV_H
+
+#include <stdint.h>
+
+struct error;
+
+#define NETDEV_GATEWAY4 "169.254.0.1"
+#define NETDEV_GATEWAY6 "fe80::1"
+
+/* Turns forwarding on; uplinks that take router advertisements keep taking them. */
+int netdev_init(struct error *err);
+
+/* Makes both ends in this network namespace and sets up the host side. A pair left over is replaced. */
+int netdev_create(const char *host, const char *peer, uint32_t ipv4, const uint8_t ipv6[16], struct error *err);
+
+/* Removes the pair by the name of its host side; gone already is success. */
+int netdev_delete(const char *host, struct error *err);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/engine/quota.h"
+
+#include <errno.h>
+#include <linux/dqblk_xfs.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/quota.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/lib/error.h"
+
+#ifndef PRJQUOTA
+#define PRJQUOTA 2 /* linux/quota.h, which does not go together with sys/quota.h */
+#endif
+
+int quota_set(int fd, uint32_t project, uint64_t bytes, struct error *err)
+{
+	struct fsxattr attr;
+	struct fs_disk_quota limits = {
+		.d_version = FS_DQUOT_VERSION,
+		.d_flags = FS_PROJ_QUOTA,
+		.d_id = project,
+		.d_fieldmask = FS_DQ_BHARD | FS_DQ_BSOFT,
+		.d_blk_hardlimit = (bytes + 511) / 512, /* basic blocks of 512 bytes */
+	};
+
+	if (ioctl(fd, FS_IOC_FSGETXATTR, &attr) == -1)
+		return error_errno(err, "cannot read the project id of a container's folder");
+	attr.fsx_projid = project;
+	attr.fsx_xflags |= FS_XFLAG_PROJINHERIT;
+	if (ioctl(fd, FS_IOC_FSSETXATTR, &attr) == -1)
+		return error_errno(err, "cannot set the project id of a container's folder");
+
+	limits.d_blk_softlimit = limits.d_blk_hardlimit;
+	if (syscall(SYS_quotactl_fd, fd, QCMD(Q_XSETQLIM, PRJQUOTA), project, &limits) == -1) {
+		if (bytes == 0)
+			return 0; /* nothing to enforce */
+		int saved = errno;
+		error_errno(err, "cannot limit the disk space of a container; /data must be XFS mounted with prjquota");
+		err->code = saved == ESRCH || saved == ENOSYS ? ENOTSUP : saved;
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * quota: limits of disk space by XFS project id.
+ */
+#ifndef BULKHEAD_QUOTA_H
+#define BULKHEAD_QUOTA_H
+
+#include <stdint.h>
+
+struct error;
+
+/*
+ * Marks the folder open at fd, so that what is made in it counts for project,
+ * and limits the project to bytes (0: no limit). The folder must be empty, or
+ * marked so before. ENOTSUP when the file system has no project quotas.
+ */
+int quota_set(int fd, uint32_t project, uint64_t bytes, struct error *err);
+
+#endif

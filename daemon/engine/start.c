@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/engine/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <lxc/lxccontainer.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/engine/address.h"
+#include "daemon/engine/cgroup.h"
+#include "daemon/engine/engine.h"
+#include "daemon/engine/guest.h"
+#include "daemon/engine/merge.h"
+#include "daemon/engine/netdev.h"
+#include "daemon/engine/rootfs.h"
+#include "daemon/engine/runtime.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+#include "daemon/lib/hostcfg.h"
+#include "daemon/lib/hostnet.h"
+#include "daemon/lib/log.h"
+#include "daemon/lib/protocol.h"
+
+static struct container_message message;
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* Names servers: those of the host's config, else what the host itself uses. */
+static int resolver_write(struct error *err)
+{
+	static struct hostcfg cfg;
+	char path[PATH_MAX], text[HOSTNET_RESOLV_MAX];
+	struct error ignored = ERROR_INIT;
+	cleanup_free char *own = NULL;
+	size_t size = 0;
+
+	runtime_path(message.id, "resolv.conf", path);
+	if (hostcfg_load(ENGINE_HOSTCFG, &cfg, &ignored) == -1)
+		hostcfg_defaults(&cfg); /* the engine has told of the fault */
+	if (cfg.dns_count == 0 && file_read("/etc/resolv.conf", 4096, &own, &size, &ignored) == 0)
+		return file_write(path, own, size, 0644, err);
+	size = hostnet_resolv(&cfg, NULL, 0, text);
+	return file_write(path, text, size, 0644, err);
+}
+
+/* A monitor is not our child any more: its parent is init, its child the container's init. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[64];
+	struct error err = ERROR_INIT;
+	cleanup_free char *text = NULL;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	if (file_read(path, 4096, &text, NULL, &err) == -1)
+		return -1;
+	char *at = strrchr(text, ')'); /* then " <state> <parent>" */
+	return at == NULL || strlen(at) < 4 ? -1 : (pid_t)strtol(at + 4, NULL, 10);
+}
+
+static int started_find(pid_t init, uint64_t since, struct runtime_state *state, int pidfds[2], struct error *err)
+{
+	pid_t monitor = parent_of(init);
+
+	*state = (struct runtime_state){ .version = RUNTIME_VERSION, .init = init, .monitor = monitor };
+	pidfds[0] = monitor > 1 ? (int)syscall(SYS_pidfd_open, monitor, 0) : -1;
+	pidfds[1] = (int)syscall(SYS_pidfd_open, init, 0);
+	state->monitor_born = runtime_born(monitor);
+	state->init_born = runtime_born(init);
+	/* Seen alive after the descriptors were opened, and still parent and child: the right two. */
+	if (pidfds[0] == -1 || pidfds[1] == -1 || state->init_born == 0 || parent_of(init) != monitor)
+		return error_set(err, ESRCH, "the container ended at once; its console says why");
+	state->start_ms = (uint32_t)(now_ms() - since);
+	return 0;
+}
+
+static int result_send(const struct start_result *result, const int *pidfds)
+{
+	struct iovec part = { .iov_base = (void *)(uintptr_t)result, .iov_len = sizeof *result };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+	} control = { 0 };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (pidfds != NULL) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof control;
+		struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(2 * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), pidfds, 2 * sizeof(int));
+	}
+	return sendmsg(START_FD_RESULT, &msg, MSG_NOSIGNAL) == -1 ? -1 : 0;
+}
+
+static int container_up(struct start_result *result, int pidfds[2], struct error *err)
+{
+	char host[LINK_TEXT], peer[LINK_TEXT], group[CGROUP_TEXT];
+	uint64_t since = now_ms();
+	struct runtime_state state;
+	pid_t init = -1;
+
+	if (fd_read_full(START_FD_MESSAGE, &message, sizeof message) != (ssize_t)sizeof message)
+		return error_set(err, EBADMSG, "the start helper got no container");
+	close(START_FD_MESSAGE);
+
+	/* In a group of its own before anything forks: cgroup.kill then reaches all of it. */
+	cgroup_monitor(message.id, group);
+	strncat(group, "/start", sizeof group - strlen(group) - 1);
+	if (cgroup_join(group, err) == -1 || cgroup_realm(message.realm, err) == -1)
+		return -1;
+	/* What the host unmounts goes here too, what is mounted here stays here. */
+	if (unshare(CLONE_NEWNS) == -1 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == -1)
+		return error_errno(err, "cannot make a mount namespace");
+	if (rootfs_mount(&message, err) == -1 || resolver_write(err) == -1)
+		return -1;
+	address_links(message.id, host, peer);
+	if (netdev_create(host, peer, message.ipv4, message.ipv6, err) == -1)
+		return -1;
+	if (message.merge != 0 && merge_enable(err) == -1)
+		return -1;
+
+	struct lxc_container *guest = guest_new(&message, err);
+	if (guest == NULL)
+		return -1;
+	int failed = guest_start(guest, &message, &init, err);
+	lxc_container_put(guest);
+	if (failed == -1 || started_find(init, since, &state, pidfds, err) == -1)
+		return -1;
+	if (runtime_write(message.id, &state, err) == -1)
+		return -1;
+	result->monitor = state.monitor;
+	result->init = state.init;
+	return 0;
+}
+
+int start_main(int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+	struct start_result result = { 0 };
+	int pidfds[2] = { -1, -1 };
+
+	(void)argc;
+	(void)argv;
+	log_init("start", LOG_LEVEL_INFO);
+	/* liblxc makes files and folders of its own; none is for others. Modes of ours are set in full. */
+	umask(0022);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* half a container must not outlive the engine that asked for it */
+	if (fcntl(START_FD_RESULT, F_SETFD, FD_CLOEXEC) == -1)
+		return 1; /* not started by the engine */
+	int failed = container_up(&result, pidfds, &err);
+	if (failed == -1) {
+		result.code = (uint32_t)err.code;
+		memcpy(result.message, err.message, sizeof result.message);
+	}
+	if (result_send(&result, failed == -1 ? NULL : pidfds) == -1)
+		return 1;
+	return failed == -1;
+}

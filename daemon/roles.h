@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * roles: the parts of bulkheadd, one process each, chosen by argv[1]. Each
+ * takes the arguments from its own name on and returns the exit code.
+ *
+ * The supervisor starts engine, api and gate with the descriptors that
+ * protocol.h numbers. `start` is run by the engine for one container; tls-init
+ * and shutdown are run by init.
+ */
+#ifndef BULKHEAD_ROLES_H
+#define BULKHEAD_ROLES_H
+
+#include <sys/types.h>
+
+/* Accounts of the roles; rootfs has them in /etc/passwd and /etc/group. */
+enum {
+	ROLE_UID_API = 901,
+	ROLE_UID_GATE = 902,
+	ROLE_UID_HAPROXY = 903,
+	ROLE_GID = 900,
+};
+
+typedef int role_main(int argc, char **argv);
+
+role_main supervisor_main; /* no argument */
+role_main shutdown_main;   /* asks the running supervisor to stop all containers and end; waits for it */
+role_main tls_init_main;   /* certificate and HAProxy's domain file, before HAProxy starts */
+role_main api_main;
+role_main gate_main;
+role_main engine_main;
+role_main start_main;
+
+#endif

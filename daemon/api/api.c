@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * api: the role that speaks HTTP and owns the state. It has no privilege: its
+ * own user, no new privileges, a short list of system calls, and two channels.
+ */
+#include "daemon/api/api.h"
+
+#include <errno.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/api/lifecycle.h"
+#include "daemon/api/peer.h"
+#include "daemon/api/server.h"
+#include "daemon/api/store.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/log.h"
+#include "daemon/lib/loop.h"
+#include "daemon/lib/protocol.h"
+#include "daemon/lib/sandbox.h"
+#include "daemon/roles.h"
+
+enum {
+	RESUME_MS = 10000, /* between two looks for removals that got stuck */
+	FILES_MAX = 512,   /* connections, uploads, the store */
+};
+
+static struct loop_source *resume_timer;
+
+static void api_resume(void *data)
+{
+	struct api *api = data;
+	struct error err = ERROR_INIT;
+
+	lifecycle_resume(api);
+	if (loop_set_timer(resume_timer, RESUME_MS, &err) == -1)
+		log_error("%s", err.message);
+}
+
+static void engine_hello(struct peer *peer, void *data)
+{
+	(void)peer;
+	lifecycle_sync_engine(data);
+}
+
+static void gate_hello(struct peer *peer, void *data)
+{
+	(void)peer;
+	lifecycle_sync_gate(data);
+}
+
+static void peer_event(struct peer *peer, const struct message *message, void *data)
+{
+	struct api *api = data;
+
+	if (peer == api->engine && message->type == MESSAGE_CONTAINER_STATE)
+		lifecycle_state(api, message->payload);
+	else
+		log_error("a peer sent a frame of type %u, which api does not take", message->type);
+}
+
+static void peer_closed(struct peer *peer, void *data)
+{
+	struct api *api = data;
+
+	(void)peer;
+	loop_stop(api->loop, 1); /* the supervisor starts this role again */
+}
+
+static void api_signal(int signo, void *data)
+{
+	struct api *api = data;
+
+	if (signo == SIGPWR)
+		lifecycle_stop_all(api);
+	else
+		loop_stop(api->loop, 0);
+}
+
+static int api_enter(struct error *err)
+{
+	/* For SQLite, libmicrohttpd and the spool. */
+	static const int syscalls[] = {
+		SCMP_SYS(accept4), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+		SCMP_SYS(pwrite64), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(unlink),
+		SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(getcwd), SCMP_SYS(readlink),
+		SCMP_SYS(fchmod), SCMP_SYS(fstatfs), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(sysinfo),
+	};
+	const struct sandbox sandbox = {
+		.uid = ROLE_UID_API, .gid = ROLE_GID, .files_max = FILES_MAX,
+		.syscalls = syscalls, .syscall_count = sizeof syscalls / sizeof syscalls[0],
+#ifndef __SANITIZE_ADDRESS__
+		.memory_max = UINT64_C(512) << 20,
+#endif
+	};
+
+	return sandbox_enter(&sandbox, err);
+}
+
+int api_main(int argc, char **argv)
+{
+	static struct api api = { .stopping = -1 };
+	struct error err = ERROR_INIT;
+	int code;
+	struct peer_events engine_events = { engine_hello, peer_event, peer_closed, &api };
+	struct peer_events gate_events = { gate_hello, peer_event, peer_closed, &api };
+
+	(void)argc;
+	(void)argv;
+	signal(SIGPIPE, SIG_IGN);
+	umask(077);
+	if (hostcfg_load("/run/bulkhead/host.json", &api.cfg, &err) == -1 && err.code != ENOENT)
+		log_warning("%s; going on with defaults", err.message);
+	if (api_enter(&err) == -1)
+		goto fail;
+	api.loop = loop_new(&err);
+	if (api.loop == NULL || loop_add_signal(api.loop, SIGTERM, api_signal, &api, &err) == NULL ||
+	    loop_add_signal(api.loop, SIGPWR, api_signal, &api, &err) == NULL)
+		goto fail;
+	api.store = store_open(API_STATE_PATH, &err);
+	if (api.store == NULL)
+		goto fail;
+	api.engine = peer_new(api.loop, ROLE_FD_ENGINE, "engine", &engine_events, &err);
+	api.gate = api.engine == NULL ? NULL : peer_new(api.loop, ROLE_FD_GATE, "gate", &gate_events, &err);
+	if (api.gate == NULL)
+		goto fail;
+	/* They may have said hello to a process before this one. */
+	lifecycle_sync_engine(&api);
+	lifecycle_sync_gate(&api);
+	resume_timer = loop_add_timer(api.loop, 0, api_resume, &api, &err);
+	if (resume_timer == NULL || server_new(&api, ROLE_FD_LISTEN, 0, &err) == NULL ||
+	    server_new(&api, ROLE_FD_LOCAL, 1, &err) == NULL)
+		goto fail;
+	log_info("serving");
+	code = loop_run(api.loop, &err);
+	if (code == -1)
+		goto fail;
+	store_close(api.store);
+	return code;
+
+fail:
+	log_error("%s", err.message);
+	return 1;
+}

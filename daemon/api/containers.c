@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/api/containers.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/api/allocate.h"
+#include "daemon/api/api.h"
+#include "daemon/api/idempotency.h"
+#include "daemon/api/lifecycle.h"
+#include "daemon/api/page.h"
+#include "daemon/api/resources.h"
+#include "daemon/api/spec.h"
+#include "daemon/api/store.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+
+enum { STOP_SECONDS_DEFAULT = 10, STOP_SECONDS_MAX = 300 };
+
+/* Columns by number in container_json and container_message_fill. */
+#define SELECT \
+	"SELECT c.id, c.project, p.realm, c.name, c.image, i.digest, c.wanted, c.id_base, c.ipv4, c.ipv6, c.port," \
+	" c.command, c.environment, c.memory_max, c.swap_max, c.disk_max, c.cpu_percent, c.cpu_weight, c.pids_max," \
+	" c.merge, c.created, ifnull(r.state, -1), ifnull(r.message, ''), ifnull(r.start_ms, 0)," \
+	" ifnull(r.exit_status, 0), i.name" \
+	" FROM containers c JOIN projects p ON p.id = c.project JOIN images i ON i.id = c.image" \
+	" LEFT JOIN temp.runtime r ON r.id = c.id WHERE c.deleted IS NULL AND"
+
+static const char *state_name(int64_t state, bool wanted)
+{
+	switch (state) {
+	case CONTAINER_STATE_STOPPED:
+		return "stopped";
+	case CONTAINER_STATE_STARTING:
+		return "starting";
+	case CONTAINER_STATE_RUNNING:
+		return "running";
+	case CONTAINER_STATE_STOPPING:
+		return "stopping";
+	case CONTAINER_STATE_FAILED:
+		return "failed";
+	default: /* -1: the engine has not told yet */
+		return wanted ? "starting" : "stopped";
+	}
+}
+
+static json_t *limits_json(sqlite3_stmt *row)
+{
+	/* No limit is null: 0 would read as nothing at all. */
+	json_t *limits = json_object();
+	static const char *const names[] = { "memory_max", "swap_max", "disk_max", "cpu_percent", "cpu_weight", "pids_max" };
+
+	for (int i = 0; i < 6; i++) {
+		int64_t value = query_int(row, 13 + i);
+		bool none = i == 1 ? value == SPEC_NO_LIMIT : value == 0;
+		json_object_set_new(limits, names[i], none ? json_null() : json_integer(value));
+	}
+	return limits;
+}
+
+static json_t *container_json(struct request *request, sqlite3_stmt *row)
+{
+	char ipv4[INET_ADDRSTRLEN], ipv6[INET6_ADDRSTRLEN] = "", url[384];
+	struct in_addr address = { .s_addr = htonl((uint32_t)query_int(row, 8)) };
+	bool wanted = query_int(row, 6) == CONTAINER_WANTED_RUNNING;
+	int64_t state = query_int(row, 21);
+	const char *message = query_text(row, 22);
+
+	inet_ntop(AF_INET, &address, ipv4, sizeof ipv4);
+	if (sqlite3_column_bytes(row, 9) == 16)
+		inet_ntop(AF_INET6, sqlite3_column_blob(row, 9), ipv6, sizeof ipv6);
+	snprintf(url, sizeof url, "https://%s-%s.%s/", query_text(row, 1), query_text(row, 0), request->api->cfg.domain);
+
+	json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", query_text(row, 0), "name",
+				 query_text(row, 3), "project", query_text(row, 1), "realm", query_text(row, 2), "image",
+				 query_text(row, 4), "digest", query_text(row, 5), "image_name", query_text(row, 25));
+	json_object_set_new(body, "state", json_string(state_name(state, wanted)));
+	json_object_set_new(body, "wanted", json_string(wanted ? "running" : "stopped"));
+	json_object_set_new(body, "message", *message == '\0' ? json_null() : json_string(message));
+	json_object_set_new(body, "exit_status",
+			    state == CONTAINER_STATE_STOPPED ? json_integer(query_int(row, 24)) : json_null());
+	json_object_set_new(body, "start_ms",
+			    state == CONTAINER_STATE_RUNNING ? json_integer(query_int(row, 23)) : json_null());
+	json_object_set_new(body, "url", json_string(url));
+	json_object_set_new(body, "ipv4", json_string(ipv4));
+	json_object_set_new(body, "ipv6", json_string(ipv6));
+	json_object_set_new(body, "port", json_integer(query_int(row, 10)));
+	json_object_set_new(body, "command",
+			    *query_text(row, 11) == '\0' ? json_null() : json_loads(query_text(row, 11), 0, NULL));
+	json_object_set_new(body, "environment", json_loads(query_text(row, 12), 0, NULL));
+	json_object_set_new(body, "limits", limits_json(row));
+	json_object_set_new(body, "merge", json_boolean(query_int(row, 19) != 0));
+	json_object_set_new(body, "created_at", time_json(query_int(row, 20)));
+	return body;
+}
+
+void container_answer(struct request *request, unsigned int status, const char *id)
+{
+	struct error err = ERROR_INIT;
+	cleanup_query sqlite3_stmt *query = store_query(request->api->store, &err, SELECT " c.id = ? AND" SCOPE_SQL("p.realm"),
+							"s" SCOPE_TYPES, id, SCOPE_VALUES(request));
+
+	row_answer(request, status, "container", query, &err, container_json);
+}
+
+int container_message_fill(struct api *api, const char *id, struct container_message *message, struct error *err)
+{
+	cleanup_query sqlite3_stmt *row = store_query(api->store, err, SELECT " c.id = ?", "s", id);
+	int step = row == NULL ? -1 : query_step(row, err);
+
+	if (step == -1)
+		return -1;
+	if (step == 0)
+		return error_set(err, ENOENT, "there is no such container");
+	*message = (struct container_message){
+		.layer_count = 1,
+		.wanted = (uint32_t)query_int(row, 6),
+		.id_base = (uint32_t)query_int(row, 7),
+		.ipv4 = htonl((uint32_t)query_int(row, 8)),
+		.memory_max = (uint64_t)query_int(row, 13),
+		.swap_max = (uint64_t)query_int(row, 14),
+		.disk_max = (uint64_t)query_int(row, 15),
+		.cpu_percent = (uint32_t)query_int(row, 16),
+		.cpu_weight = (uint32_t)query_int(row, 17),
+		.pids_max = (uint32_t)query_int(row, 18),
+		.merge = (uint32_t)query_int(row, 19),
+	};
+	snprintf(message->id, sizeof message->id, "%s", query_text(row, 0));
+	snprintf(message->project, sizeof message->project, "%s", query_text(row, 1));
+	snprintf(message->realm, sizeof message->realm, "%s", query_text(row, 2));
+	snprintf(message->name, sizeof message->name, "%s", query_text(row, 3));
+	snprintf(message->layers[0], sizeof message->layers[0], "%s", query_text(row, 5));
+	if (sqlite3_column_bytes(row, 9) == 16)
+		memcpy(message->ipv6, sqlite3_column_blob(row, 9), 16);
+
+	json_t *command = json_loads(query_text(row, 11), 0, NULL), *environment = json_loads(query_text(row, 12), 0, NULL);
+	int result = spec_command_pack(command, message->command, sizeof message->command, &message->command_size, err);
+	if (result == 0)
+		result = spec_environment_pack(environment, message->environment, sizeof message->environment,
+					       &message->environment_size, err);
+	json_decref(command);
+	json_decref(environment);
+	return result;
+}
+
+int container_route_fill(struct api *api, const char *id, struct route_message *message, struct error *err)
+{
+	/* Also for tombstones: their route has to go. */
+	cleanup_query sqlite3_stmt *row = store_query(
+		api->store, err, "SELECT project, ipv4, port FROM containers WHERE id = ? AND project IS NOT NULL", "s", id);
+	int step = row == NULL ? -1 : query_step(row, err);
+
+	if (step == -1)
+		return -1;
+	if (step == 0)
+		return error_set(err, ENOENT, "there is no such container");
+	*message = (struct route_message){ .ipv4 = htonl((uint32_t)query_int(row, 1)),
+					   .port = (uint16_t)query_int(row, 2) };
+	snprintf(message->label, sizeof message->label, "%.24s-%.24s", query_text(row, 0), id);
+	return 0;
+}
+
+void containers_list(struct request *request)
+{
+	const char *project = request_query(request, "project"), *realm = request_query(request, "realm");
+	struct error err = ERROR_INIT;
+	struct page page;
+
+	if (page_read(request, &page) == -1)
+		return;
+	cleanup_query sqlite3_stmt *query =
+		store_query(request->api->store, &err,
+			    SELECT SCOPE_SQL("p.realm") "AND c.id > ? AND c.project = ifnull(?, c.project)"
+							" AND p.realm = ifnull(?, p.realm) ORDER BY c.id LIMIT ?",
+			    SCOPE_TYPES "sssi", SCOPE_VALUES(request), page.after, project, realm, page.limit + 1);
+	page_answer(request, &page, query, &err, container_json);
+}
+
+void containers_show(struct request *request)
+{
+	container_answer(request, 200, request->id);
+}
+
+/* The image that the client names by id, digest or name (the newest), if the caller's realm may use it. */
+static int image_find(struct store *store, const char *realm, const char *image, char ret_id[ID_TEXT], struct error *err)
+{
+	const char *digest = strncmp(image, "sha256:", 7) == 0 ? image + 7 : image;
+	cleanup_query sqlite3_stmt *query =
+		store_query(store, err,
+			    "SELECT id FROM images WHERE (id = ? OR digest = ? OR name = ?) AND (realm IS NULL OR realm = ?)"
+			    " ORDER BY realm IS NULL, created DESC LIMIT 1",
+			    "ssss", image, digest, image, realm);
+	int step = query == NULL ? -1 : query_step(query, err);
+
+	if (step == 1)
+		snprintf(ret_id, ID_TEXT, "%s", query_text(query, 0));
+	return step;
+}
+
+static int container_insert(struct request *request, const struct spec *spec, const char *image, const char *id,
+			    struct error *err)
+{
+	struct store *store = request->api->store;
+	cleanup_free char *command = spec->command == NULL ? strdup("") : json_dumps(spec->command, JSON_COMPACT);
+	cleanup_free char *environment = spec->environment == NULL ? strdup("{}") : json_dumps(spec->environment, JSON_COMPACT);
+	struct allocation allocation;
+
+	if (command == NULL || environment == NULL)
+		return error_set(err, ENOMEM, "no memory for a container");
+	if (allocate(store, &request->api->cfg.container_pool, id, time_now_ms(), &allocation, err) == -1)
+		return -1;
+	if (store_run(store, err,
+		      "INSERT INTO containers (id, project, name, image, wanted, id_base, ipv4, ipv6, port, command,"
+		      " environment, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, merge, created)"
+		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+		      "ssssiiibissiiiiiii", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
+		      (int64_t)allocation.id_base, (int64_t)allocation.ipv4, allocation.ipv6, sizeof allocation.ipv6,
+		      spec->port, command, environment, spec->memory_max, spec->swap_max, spec->disk_max, spec->cpu_percent,
+		      spec->cpu_weight, spec->pids_max, time_now_ms()) == -1) {
+		if (err->code == EEXIST) {
+			error_field(err, "name", "the project has a container named %s already", spec->name);
+			err->code = EEXIST;
+		}
+		return -1;
+	}
+	return 0;
+}
+
+/*
+ * Decides whether the container may opt in to page merging when it starts. The
+ * kernel merges across everything that opted in, so at any time it is one realm
+ * or only realms that agreed to share with the host's others.
+ */
+static int merge_decide(struct store *store, const char *id, struct error *err)
+{
+	return store_run(store, err,
+			 "UPDATE containers SET merge = (SELECT mine.sharing <> 'none' AND NOT EXISTS ("
+			 "  SELECT 1 FROM containers o JOIN projects op ON op.id = o.project JOIN realms other ON other.id = op.realm"
+			 "  WHERE o.merge = 1 AND o.wanted = 1 AND o.deleted IS NULL AND other.id <> mine.id"
+			 "  AND NOT (other.sharing = 'host' AND mine.sharing = 'host'))"
+			 " FROM projects p JOIN realms mine ON mine.id = p.realm WHERE p.id = containers.project) WHERE id = ?",
+			 "s", id) == -1
+		       ? -1
+		       : 0;
+}
+
+/* 1 and the realm of a project that the caller sees, 0, or -1 with err. */
+static int project_realm(struct request *request, const char *project, char ret_realm[ID_TEXT], struct error *err)
+{
+	cleanup_query sqlite3_stmt *query =
+		store_query(request->api->store, err, "SELECT realm FROM projects WHERE id = ? AND" SCOPE_SQL("realm"),
+			    "s" SCOPE_TYPES, project, SCOPE_VALUES(request));
+	int step = query == NULL ? -1 : query_step(query, err);
+
+	if (step == 1)
+		snprintf(ret_realm, ID_TEXT, "%s", query_text(query, 0));
+	return step;
+}
+
+void containers_create(struct request *request)
+{
+	char id[ID_TEXT], image[ID_TEXT], realm[ID_TEXT];
+	struct store *store = request->api->store;
+	struct error err = ERROR_INIT;
+	struct spec spec;
+	int before, found;
+	bool wait;
+
+	if (request_query_bool(request, "wait", true, &wait) == -1)
+		return;
+	if (spec_read(request->json, &spec, &err) == -1 || store_begin(store, &err) == -1)
+		goto fail;
+	before = idempotency_check(request, id);
+	if (before != 0) {
+		store_rollback(store);
+		if (before == 1)
+			container_answer(request, 201, id);
+		return;
+	}
+	found = project_realm(request, spec.project, realm, &err);
+	if (found == -1)
+		goto fail;
+	if (found == 0) {
+		store_rollback(store);
+		request_fail_missing(request, "project", "project");
+		return;
+	}
+	found = image_find(store, realm, spec.image, image, &err);
+	if (found == -1)
+		goto fail;
+	if (found == 0) {
+		store_rollback(store);
+		request_fail_missing(request, "image", "image");
+		return;
+	}
+	id_generate(id);
+	if (container_insert(request, &spec, image, id, &err) == -1 || merge_decide(store, id, &err) == -1 ||
+	    idempotency_record(request, id, &err) == -1 || store_commit(store, &err) == -1)
+		goto fail;
+	lifecycle_begin(request->api, id, request, 201, wait);
+	return;
+
+fail:
+	store_rollback(store);
+	request_fail_error(request, &err);
+}
+
+/* Writes what is wanted; 1 done, 0 no such container, -1 with err. */
+static int wanted_set(struct request *request, enum container_wanted wanted, struct error *err)
+{
+	return store_run(request->api->store, err,
+			 "UPDATE containers SET wanted = ? WHERE id = ? AND deleted IS NULL AND project IN"
+			 " (SELECT id FROM projects WHERE" SCOPE_SQL("realm") ")",
+			 "is" SCOPE_TYPES, (int64_t)wanted, request->id, SCOPE_VALUES(request));
+}
+
+void containers_start(struct request *request)
+{
+	struct store *store = request->api->store;
+	struct error err = ERROR_INIT;
+	bool wait;
+
+	if (request_query_bool(request, "wait", true, &wait) == -1)
+		return;
+	int set = store_begin(store, &err);
+	if (set == 0)
+		set = wanted_set(request, CONTAINER_WANTED_RUNNING, &err);
+	if (set == -1 || (set == 1 && merge_decide(store, request->id, &err) == -1) || store_commit(store, &err) == -1) {
+		store_rollback(store);
+		request_fail_error(request, &err);
+	} else if (set == 0) {
+		request_fail_missing(request, "container", NULL);
+	} else {
+		lifecycle_begin(request->api, request->id, request, 200, wait);
+	}
+}
+
+void containers_stop(struct request *request)
+{
+	struct error err = ERROR_INIT;
+	int64_t seconds;
+
+	if (request_query_number(request, "timeout", STOP_SECONDS_DEFAULT, 0, STOP_SECONDS_MAX, &seconds) == -1)
+		return;
+	int set = wanted_set(request, CONTAINER_WANTED_STOPPED, &err);
+	if (set == -1)
+		request_fail_error(request, &err);
+	else if (set == 0)
+		request_fail_missing(request, "container", NULL);
+	else
+		lifecycle_end(request->api, request->id, request, seconds * 1000);
+}
+
+void containers_delete(struct request *request)
+{
+	struct error err = ERROR_INIT;
+
+	/* A tombstone that is not revoked yet counts: whoever repeats a DELETE waits for the revocation too. */
+	int set = store_run(request->api->store, &err,
+			    "UPDATE containers SET deleted = ifnull(deleted, ?), wanted = 0 WHERE id = ? AND revoked IS NULL"
+			    " AND project IN (SELECT id FROM projects WHERE" SCOPE_SQL("realm") ")",
+			    "is" SCOPE_TYPES, time_now_ms(), request->id, SCOPE_VALUES(request));
+	if (set == -1)
+		request_fail_error(request, &err);
+	else if (set == 0)
+		request_fail_missing(request, "container", NULL);
+	else
+		lifecycle_remove(request->api, request->id, request);
+}

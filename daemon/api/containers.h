@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * containers: the row of one container in its other two shapes.
+ */
+#ifndef BULKHEAD_CONTAINERS_H
+#define BULKHEAD_CONTAINERS_H
+
+#include "daemon/api/request.h"
+#include "daemon/lib/protocol.h"
+
+struct api;
+struct error;
+
+/* Answers with the container, or 404 when it has been deleted meanwhile. */
+void container_answer(struct request *request, unsigned int status, const char *id);
+
+/* Fills the engine's frame from the store. ENOENT: no such container, or it has its tombstone. */
+int container_message_fill(struct api *api, const char *id, struct container_message *message, struct error *err);
+
+/* The frame of its route. */
+int container_route_fill(struct api *api, const char *id, struct route_message *message, struct error *err);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * host: what the machine is and how it does. Only for callers of the whole
+ * platform: it tells of all realms.
+ */
+#include <errno.h>
+
+#include "daemon/api/api.h"
+#include "daemon/api/page.h"
+#include "daemon/api/peer.h"
+#include "daemon/api/resources.h"
+#include "daemon/api/store.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+#include "daemon/lib/json.h"
+
+enum {
+	STATUS_MS = 5000,
+	BOOT_FILE_MAX = 256 * 1024,
+};
+
+/* The agent's record of this boot; null if there is none or it cannot be read. */
+static json_t *boot_json(void)
+{
+	struct error err = ERROR_INIT;
+	cleanup_free char *text = NULL;
+	size_t size;
+
+	if (file_read(API_BOOT_PATH, BOOT_FILE_MAX, &text, &size, &err) == -1)
+		return json_null();
+	json_t *boot = json_parse(text, size, &err);
+	return boot == NULL ? json_null() : boot;
+}
+
+static json_t *containers_json(struct request *request, const struct host_status_message *status)
+{
+	struct error err = ERROR_INIT;
+	int64_t total = 0;
+
+	/* A count that cannot be had is shown as 0 rather than hiding all the rest. */
+	(void)store_number(request->api->store, &err, 0, &total,
+			   "SELECT count(*) FROM containers WHERE deleted IS NULL", "");
+	return json_pack("{s:I, s:i}", "total", (json_int_t)total, "running", (int)status->containers_running);
+}
+
+static void host_answered(const struct message *answer, const struct error *err, void *data)
+{
+	struct request *request = data;
+
+	if (err != NULL) {
+		request_fail_error(request, err);
+		return;
+	}
+	const struct host_status_message *status = answer->payload;
+	json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:I, s:i}", "version", BULKHEAD_VERSION, "hostname",
+				 request->api->cfg.hostname, "domain", request->api->cfg.domain, "kernel", status->kernel,
+				 "uptime_ms", (json_int_t)status->uptime_ms, "cpus", (int)status->cpus);
+	json_object_set_new(body, "memory",
+			    json_pack("{s:I, s:I, s:I}", "total", (json_int_t)status->memory_total, "available",
+				      (json_int_t)status->memory_available, "used",
+				      (json_int_t)status->memory_used_idle));
+	json_object_set_new(body, "swap",
+			    json_pack("{s:I, s:I, s:b}", "total", (json_int_t)status->swap_total, "used",
+				      (json_int_t)status->swap_used, "encrypted", (int)status->swap_encrypted));
+	json_object_set_new(body, "ksm",
+			    json_pack("{s:b, s:I, s:I, s:I, s:I}", "running", status->ksm_run == 1, "pages_shared",
+				      (json_int_t)status->ksm_pages_shared, "pages_sharing",
+				      (json_int_t)status->ksm_pages_sharing, "full_scans",
+				      (json_int_t)status->ksm_full_scans, "profit", (json_int_t)status->ksm_profit));
+	json_object_set_new(body, "firewall",
+			    json_pack("{s:b, s:i}", "installed", (int)status->firewall_installed, "live",
+				      (int)status->firewall_live));
+	json_object_set_new(body, "data",
+			    json_pack("{s:I, s:I}", "total", (json_int_t)status->data_total, "free",
+				      (json_int_t)status->data_free));
+	json_object_set_new(body, "containers", containers_json(request, status));
+	json_object_set_new(body, "boot", boot_json());
+	request_answer(request, 200, body);
+}
+
+void host_show(struct request *request)
+{
+	struct error err = ERROR_INIT;
+
+	if (peer_ask(request->api->engine, MESSAGE_HOST_STATUS, NULL, 0, -1, STATUS_MS, host_answered, request, &err) ==
+	    -1)
+		request_fail_error(request, &err);
+}

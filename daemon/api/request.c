@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/api/request.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/api/api.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+#include "daemon/lib/log.h"
+
+int64_t time_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void time_format(int64_t ms, char text[TIME_TEXT])
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+	size_t size;
+
+	gmtime_r(&seconds, &tm);
+	size = strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + size, TIME_TEXT - size, ".%03uZ", (unsigned int)(ms % 1000) % 1000);
+}
+
+const char *request_query(struct request *request, const char *key)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, key);
+}
+
+const char *request_header(struct request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+int request_query_bool(struct request *request, const char *key, bool fallback, bool *ret_value)
+{
+	const char *text = request_query(request, key);
+
+	if (text == NULL)
+		*ret_value = fallback;
+	else if (strcmp(text, "true") == 0)
+		*ret_value = true;
+	else if (strcmp(text, "false") == 0)
+		*ret_value = false;
+	else {
+		request_fail(request, 400, "invalid", key, "the query parameter %s must be true or false", key);
+		return -1;
+	}
+	return 0;
+}
+
+int request_query_number(struct request *request, const char *key, int64_t fallback, int64_t min, int64_t max,
+			 int64_t *ret_value)
+{
+	const char *text = request_query(request, key);
+	char *end;
+
+	*ret_value = fallback;
+	if (text == NULL)
+		return 0;
+	errno = 0;
+	long long value = strtoll(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value < min || value > max) {
+		request_fail(request, 400, "invalid", key, "the query parameter %s must be a number from %lld to %lld",
+			     key, (long long)min, (long long)max);
+		return -1;
+	}
+	*ret_value = value;
+	return 0;
+}
+
+/* Wakes the connection if it sleeps. The server then queues the answer. */
+static void request_done(struct request *request)
+{
+	request->answered = true;
+	if (request->suspended) {
+		request->suspended = false;
+		MHD_resume_connection(request->connection);
+	}
+}
+
+static bool request_twice(const struct request *request)
+{
+	if (!request->answered)
+		return false;
+	log_error("%s was answered twice; the second answer is dropped", request->path);
+	return true;
+}
+
+void request_answer(struct request *request, unsigned int status, json_t *body)
+{
+	if (request_twice(request)) {
+		json_decref(body);
+		return;
+	}
+	request->status = status;
+	request->answer_type = "application/json";
+	if (body != NULL) {
+		cleanup_free char *text = json_dumps(body, JSON_COMPACT);
+		json_decref(body);
+		int size = text == NULL ? -1 : asprintf(&request->answer, "%s\n", text);
+		if (size == -1) {
+			request->status = 500;
+			request->answer = NULL;
+			size = 0;
+		}
+		request->answer_size = (size_t)size;
+	}
+	request_done(request);
+}
+
+void request_answer_text(struct request *request, const char *type, const char *text, size_t size)
+{
+	if (request_twice(request))
+		return;
+	request->answer = malloc(size);
+	if (request->answer == NULL) {
+		request->status = 500;
+	} else {
+		memcpy(request->answer, text, size);
+		request->answer_size = size;
+		request->status = 200;
+	}
+	request->answer_type = type;
+	request_done(request);
+}
+
+void request_fail(struct request *request, unsigned int status, const char *code, const char *field,
+		  const char *fmt, ...)
+{
+	char message[sizeof((struct error *)0)->message];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof message, fmt, ap);
+	va_end(ap);
+	json_t *detail = json_pack("{s:s, s:s}", "code", code, "message", message);
+	if (detail == NULL) /* a message that is not UTF-8: it quotes the client's bytes */
+		detail = json_pack("{s:s, s:s}", "code", code, "message", "the input is not valid UTF-8");
+	/* A field that is not UTF-8 (an unknown key can not be: jansson checks) is left out. */
+	if (detail != NULL && field != NULL && *field != '\0')
+		json_object_set_new(detail, "field", json_string(field));
+	request_answer(request, status, json_pack("{s:o}", "error", detail));
+}
+
+void request_fail_missing(struct request *request, const char *what, const char *field)
+{
+	request_fail(request, 404, "not_found", field, "there is no such %s", what);
+}
+
+void request_fail_error(struct request *request, const struct error *err)
+{
+	static const struct {
+		int number;
+		unsigned int status;
+		const char *code;
+	} kinds[] = {
+		{ EINVAL, 400, "invalid" },        { EBADMSG, 400, "invalid" },
+		{ ELOOP, 400, "invalid" },         { ENAMETOOLONG, 400, "invalid" },
+		{ ENOENT, 404, "not_found" },      { EEXIST, 409, "conflict" },
+		{ EBUSY, 409, "in_use" },          { EFBIG, 413, "too_large" },
+		{ E2BIG, 413, "too_large" },       { ENOSPC, 507, "no_space" },
+		{ EDQUOT, 507, "no_space" },       { ETIMEDOUT, 503, "unavailable" },
+		{ EPIPE, 503, "unavailable" },     { ENOBUFS, 503, "unavailable" },
+		{ EAGAIN, 503, "unavailable" },
+	};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		if (err->code == kinds[i].number) {
+			request_fail(request, kinds[i].status, kinds[i].code, err->field, "%s", err->message);
+			return;
+		}
+	}
+	log_error("%s: %s", request->path, err->message);
+	request_fail(request, 500, "internal", err->field, "%s", err->message);
+}

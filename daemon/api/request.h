@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * request: one HTTP request, from its head to its answer. Handlers see this,
+ * never libmicrohttpd.
+ *
+ * A handler ends by answering (request_answer, request_fail, ...) or returns
+ * without: then the connection sleeps until somebody answers later. The request
+ * stays valid until it is answered, also when the client has gone.
+ */
+#ifndef BULKHEAD_REQUEST_H
+#define BULKHEAD_REQUEST_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/lib/hex.h"
+
+struct MHD_Connection;
+struct api;
+struct error;
+struct upload;
+
+enum caller_role {
+	CALLER_READER,   /* GET */
+	CALLER_OPERATOR, /* and containers, images, projects */
+	CALLER_ADMIN,    /* and tokens; realms, if not bound to realms */
+};
+
+struct caller {
+	enum caller_role role;
+	bool platform;        /* not bound to realms */
+	bool local;           /* root on the host, through local.sock */
+	char token[ID_TEXT];  /* its id; "" when local */
+};
+
+enum method { METHOD_GET = 1, METHOD_POST = 2, METHOD_DELETE = 4 };
+
+enum route_body {
+	ROUTE_BODY_NONE,   /* none, or {} with POST; anything else is refused */
+	ROUTE_BODY_JSON,
+	ROUTE_BODY_UPLOAD, /* streamed into the spool */
+};
+
+struct request;
+typedef void request_handler(struct request *request);
+
+struct api_route {
+	enum method method;
+	const char *pattern;    /* "*" stands for one id */
+	enum caller_role role;  /* needed at least */
+	bool open;              /* no token needed */
+	bool platform;          /* only for callers not bound to realms */
+	enum route_body body;
+	const char *query;      /* allowed keys, each between spaces: " limit after " */
+	request_handler *handler;
+};
+
+enum { REQUEST_BODY_MAX = 1 << 20, REQUEST_QUERY_MAX = 256 };
+
+struct request {
+	struct api *api;
+	struct MHD_Connection *connection;
+	const struct api_route *route;
+	enum method method;
+	char path[128];
+	char id[80];               /* what stood for "*" */
+	struct caller caller;
+	char *body;                /* owned, with a NUL behind */
+	size_t body_size, body_room;
+	json_t *json;              /* ROUTE_BODY_JSON: the parsed object, owned */
+	struct upload *upload;     /* ROUTE_BODY_UPLOAD, owned */
+	uint64_t drained;          /* bytes of body thrown away after an early answer */
+
+	bool answered, suspended, queued;
+	unsigned int status;
+	char *answer;              /* owned */
+	size_t answer_size;
+	const char *answer_type;   /* static */
+	const char *allow;         /* static: header Allow of a 405 */
+	bool replayed;             /* answered from an earlier request with the same Idempotency-Key */
+};
+
+/* The value of a query parameter, or NULL. Lives as long as the request. */
+const char *request_query(struct request *request, const char *key);
+const char *request_header(struct request *request, const char *name);
+
+/* Reads "true" or "false"; fallback when absent. On anything else answers 400 and returns -1. */
+int request_query_bool(struct request *request, const char *key, bool fallback, bool *ret_value);
+
+/* Reads a whole number; the same rules. */
+int request_query_number(struct request *request, const char *key, int64_t fallback, int64_t min, int64_t max,
+			 int64_t *ret_value);
+
+/* Answers with JSON; takes the reference. NULL body: no content. */
+void request_answer(struct request *request, unsigned int status, json_t *body);
+
+/* Answers with text that stays the caller's until the request ends (static). */
+void request_answer_text(struct request *request, const char *type, const char *text, size_t size);
+
+/* Answers with the error shape; field may be NULL. */
+void request_fail(struct request *request, unsigned int status, const char *code, const char *field,
+		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* The same, status and code chosen by err->code. */
+void request_fail_error(struct request *request, const struct error *err);
+
+/* The same for everything that does not exist or is another realm's: one text for both. */
+void request_fail_missing(struct request *request, const char *what, const char *field);
+
+#endif

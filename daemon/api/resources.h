@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * resources: the handlers of the route table, one file per resource.
+ */
+#ifndef BULKHEAD_RESOURCES_H
+#define BULKHEAD_RESOURCES_H
+
+#include "daemon/api/request.h"
+
+request_handler host_show, openapi_show;
+request_handler tokens_list, tokens_create, tokens_show, tokens_delete;
+request_handler realms_list, realms_create, realms_show, realms_delete;
+request_handler projects_list, projects_create, projects_show, projects_delete;
+request_handler images_list, images_create, images_show, images_delete;
+request_handler containers_list, containers_create, containers_show, containers_delete, containers_start,
+	containers_stop;
+
+/*
+ * For lists and single rows: callers see what is in their realms. column names
+ * the row's realm; the statement binds the caller's platform flag (i) and token
+ * (s) right there.
+ */
+#define SCOPE_SQL(column) " (? OR " column " IN (SELECT realm FROM token_realms WHERE token = ?)) "
+#define SCOPE_TYPES "is"
+#define SCOPE_VALUES(request) (int64_t)(request)->caller.platform, (request)->caller.token
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/api/route.h"
+
+#include <string.h>
+
+#include "daemon/api/resources.h"
+
+#define V1 "/api/v1/"
+#define PAGE " limit after "
+
+const struct api_route api_routes[] = {
+	{ METHOD_GET, V1 "openapi.yaml", CALLER_READER, true, false, ROUTE_BODY_NONE, "", openapi_show },
+	{ METHOD_GET, V1 "host", CALLER_READER, false, true, ROUTE_BODY_NONE, "", host_show },
+
+	{ METHOD_GET, V1 "tokens", CALLER_ADMIN, false, false, ROUTE_BODY_NONE, PAGE, tokens_list },
+	{ METHOD_POST, V1 "tokens", CALLER_ADMIN, false, false, ROUTE_BODY_JSON, "", tokens_create },
+	{ METHOD_GET, V1 "tokens/*", CALLER_ADMIN, false, false, ROUTE_BODY_NONE, "", tokens_show },
+	{ METHOD_DELETE, V1 "tokens/*", CALLER_ADMIN, false, false, ROUTE_BODY_NONE, "", tokens_delete },
+
+	{ METHOD_GET, V1 "realms", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE, realms_list },
+	{ METHOD_POST, V1 "realms", CALLER_ADMIN, false, true, ROUTE_BODY_JSON, "", realms_create },
+	{ METHOD_GET, V1 "realms/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", realms_show },
+	{ METHOD_DELETE, V1 "realms/*", CALLER_ADMIN, false, true, ROUTE_BODY_NONE, "", realms_delete },
+
+	{ METHOD_GET, V1 "projects", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE " realm ", projects_list },
+	{ METHOD_POST, V1 "projects", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", projects_create },
+	{ METHOD_GET, V1 "projects/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", projects_show },
+	{ METHOD_DELETE, V1 "projects/*", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", projects_delete },
+
+	{ METHOD_GET, V1 "images", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE, images_list },
+	{ METHOD_POST, V1 "images", CALLER_OPERATOR, false, false, ROUTE_BODY_UPLOAD, " name realm ", images_create },
+	{ METHOD_GET, V1 "images/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", images_show },
+	{ METHOD_DELETE, V1 "images/*", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", images_delete },
+
+	{ METHOD_GET, V1 "containers", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE " project realm ",
+	  containers_list },
+	{ METHOD_POST, V1 "containers", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, " wait ", containers_create },
+	{ METHOD_GET, V1 "containers/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", containers_show },
+	{ METHOD_DELETE, V1 "containers/*", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", containers_delete },
+	{ METHOD_POST, V1 "containers/*/start", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " wait ",
+	  containers_start },
+	{ METHOD_POST, V1 "containers/*/stop", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " timeout ",
+	  containers_stop },
+};
+
+const size_t api_route_count = sizeof api_routes / sizeof api_routes[0];
+
+bool route_match(const char *pattern, const char *path, char *ret_id, size_t id_room)
+{
+	while (*pattern != '\0') {
+		if (*pattern != '*') {
+			if (*pattern++ != *path++)
+				return false;
+			continue;
+		}
+		size_t size = strcspn(path, "/");
+		if (size == 0 || size >= id_room)
+			return false;
+		memcpy(ret_id, path, size);
+		ret_id[size] = '\0';
+		path += size;
+		pattern++;
+	}
+	return *path == '\0';
+}
+
+const struct api_route *route_find(const char *path, enum method method, char *ret_id, size_t id_room,
+				   unsigned int *ret_methods)
+{
+	*ret_methods = 0;
+	for (size_t i = 0; i < api_route_count; i++) {
+		if (!route_match(api_routes[i].pattern, path, ret_id, id_room))
+			continue;
+		if (api_routes[i].method == method)
+			return &api_routes[i];
+		*ret_methods |= api_routes[i].method;
+	}
+	return NULL;
+}
+
+const char *route_allow(unsigned int methods)
+{
+	static const char *const texts[8] = {
+		"", "GET, HEAD", "POST", "GET, HEAD, POST", "DELETE", "GET, HEAD, DELETE", "POST, DELETE",
+		"GET, HEAD, POST, DELETE",
+	};
+
+	return texts[methods & 7];
+}
+
+bool route_query_known(const struct api_route *route, const char *key)
+{
+	size_t size = strlen(key);
+
+	if (size == 0 || strchr(key, ' ') != NULL)
+		return false;
+	for (const char *at = route->query; (at = strstr(at, key)) != NULL; at++)
+		if (at > route->query && at[-1] == ' ' && at[size] == ' ')
+			return true;
+	return false;
+}

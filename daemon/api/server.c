@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One request goes through server_request() several times: once with its head,
+ * once for each part of its body, once at its end, and once more when a
+ * sleeping connection wakes.
+ *
+ * What is wrong in the head is known before the body comes. A small body is
+ * then read and thrown away, so that the client sees the answer and not a
+ * broken pipe; a large one is not waited for.
+ */
+#include "daemon/api/server.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+
+#include "daemon/api/api.h"
+#include "daemon/api/auth.h"
+#include "daemon/api/request.h"
+#include "daemon/api/route.h"
+#include "daemon/api/upload.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/json.h"
+#include "daemon/lib/log.h"
+#include "daemon/lib/loop.h"
+
+enum {
+	CONNECTIONS_MAX = 256,
+	CONNECTIONS_LOCAL_MAX = 16,
+	CONNECTION_MEMORY = 64 * 1024, /* bytes for the head and for one part of the body */
+	CONNECTION_IDLE_S = 60,
+	DRAIN_MAX = 64 << 20,          /* bytes of body read for nothing */
+	RUNS_MAX = 16,                 /* rounds of the server before other sources get a turn */
+};
+
+struct server {
+	struct api *api;
+	struct MHD_Daemon *daemon;
+	struct loop_source *source, *timer;
+	bool local;
+};
+
+static void request_free(struct request *request)
+{
+	upload_free(request->upload);
+	json_decref(request->json);
+	free(request->body);
+	free(request->answer);
+	free(request);
+}
+
+static enum MHD_Result answer_queue(struct request *request)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(request->answer_size, request->answer, MHD_RESPMEM_MUST_COPY);
+
+	if (response == NULL)
+		return MHD_NO;
+	if (request->answer_size > 0)
+		MHD_add_response_header(response, "Content-Type", request->answer_type);
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	if (request->allow != NULL)
+		MHD_add_response_header(response, "Allow", request->allow);
+	if (request->status == 401)
+		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+	if (request->replayed)
+		MHD_add_response_header(response, "Idempotent-Replayed", "true");
+	enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
+	MHD_destroy_response(response);
+	request->queued = result == MHD_YES;
+	return result;
+}
+
+/* The declared size of the body; UINT64_MAX if it comes in chunks, 0 without a body. */
+static uint64_t body_declared(struct request *request)
+{
+	const char *length = request_header(request, "Content-Length");
+
+	if (request_header(request, "Transfer-Encoding") != NULL)
+		return UINT64_MAX;
+	return length == NULL ? 0 : strtoull(length, NULL, 10); /* libmicrohttpd has checked its form */
+}
+
+/* Compares the type alone, without parameters. */
+static bool type_is(const char *header, const char *type)
+{
+	size_t size = strcspn(header, "; \t");
+
+	return size == strlen(type) && strncasecmp(header, type, size) == 0;
+}
+
+static bool body_type_check(struct request *request)
+{
+	static const char *const archives[] = {
+		"application/x-tar", "application/octet-stream", "application/gzip", "application/x-gzip",
+		"application/zstd", "application/x-zstd", "application/x-xz",
+	};
+	const char *type = request_header(request, "Content-Type");
+
+	switch (request->route->body) {
+	case ROUTE_BODY_NONE:
+		return true;
+	case ROUTE_BODY_JSON:
+		if (type != NULL && type_is(type, "application/json"))
+			return true;
+		request_fail(request, 415, "unsupported_media_type", NULL, "send the body as application/json");
+		return false;
+	case ROUTE_BODY_UPLOAD:
+		for (size_t i = 0; type != NULL && i < sizeof archives / sizeof archives[0]; i++)
+			if (type_is(type, archives[i]))
+				return true;
+		request_fail(request, 415, "unsupported_media_type", NULL,
+			     "send the archive as application/x-tar or application/octet-stream");
+		return false;
+	}
+	return false;
+}
+
+static bool caller_check(struct server *server, struct request *request)
+{
+	struct error err = ERROR_INIT;
+	const union MHD_ConnectionInfo *info;
+
+	if (server->local) {
+		info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		if (info == NULL || !auth_peer_is_root(info->connect_fd)) {
+			request_fail(request, 401, "unauthorized", NULL, "only root may use this socket");
+			return false;
+		}
+		request->caller = (struct caller){ .role = CALLER_ADMIN, .platform = true, .local = true };
+	} else if (request->route == NULL || !request->route->open) {
+		if (auth_caller(request->api->store, request_header(request, "Authorization"), time_now_ms(),
+				&request->caller, &err) == -1) {
+			if (err.code == EPERM)
+				request_fail(request, 401, "unauthorized", NULL, "%s", err.message);
+			else
+				request_fail_error(request, &err);
+			return false;
+		}
+	}
+	return true;
+}
+
+static enum MHD_Result query_check(void *data, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct request *request = data;
+
+	(void)kind;
+	if (!route_query_known(request->route, key)) {
+		request_fail(request, 400, "invalid", key, "the query parameter %s is not known here", key);
+		return MHD_NO;
+	}
+	if (value == NULL || strlen(value) > REQUEST_QUERY_MAX) {
+		request_fail(request, 400, "invalid", key, "the query parameter %s needs a value of at most %d bytes",
+			     key, REQUEST_QUERY_MAX);
+		return MHD_NO;
+	}
+	return MHD_YES;
+}
+
+/* Everything that the head tells. Answers, or opens what takes the body. */
+static void request_head(struct server *server, struct request *request, const char *path, const char *method)
+{
+	unsigned int methods = 0;
+	bool known = true;
+
+	if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
+		request->method = METHOD_GET;
+	else if (strcmp(method, "POST") == 0)
+		request->method = METHOD_POST;
+	else if (strcmp(method, "DELETE") == 0)
+		request->method = METHOD_DELETE;
+	else
+		known = false;
+	if (strlen(path) < sizeof request->path) {
+		strcpy(request->path, path);
+		request->route = route_find(path, known ? request->method : (enum method)0, request->id,
+					    sizeof request->id, &methods);
+	}
+	/* Who has no token learns nothing of which paths there are. */
+	if (!caller_check(server, request))
+		return;
+	if (request->route == NULL && methods != 0) {
+		request->allow = route_allow(methods);
+		request_fail(request, 405, "method_not_allowed", NULL, "this path takes %s", request->allow);
+		return;
+	}
+	if (request->route == NULL) {
+		request_fail_missing(request, "path", NULL);
+		return;
+	}
+	if (!request->route->open && (request->caller.role < request->route->role ||
+				      (request->route->platform && !request->caller.platform))) {
+		request_fail(request, 403, "forbidden", NULL, "this needs a token with role %s%s",
+			     caller_role_name(request->route->role),
+			     request->route->platform ? " that is not bound to realms" : "");
+		return;
+	}
+	MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, query_check, request);
+	if (request->answered || !body_type_check(request))
+		return;
+	if (request->route->body == ROUTE_BODY_UPLOAD)
+		request->upload = upload_open(request, body_declared(request));
+	else if (body_declared(request) != UINT64_MAX && body_declared(request) > REQUEST_BODY_MAX)
+		request_fail(request, 413, "too_large", NULL, "the body may have at most %d bytes", REQUEST_BODY_MAX);
+}
+
+static void body_add(struct request *request, const char *data, size_t size)
+{
+	if (request->upload != NULL) {
+		upload_write(request->upload, request, data, size);
+		return;
+	}
+	if (request->body_size + size > REQUEST_BODY_MAX) {
+		request_fail(request, 413, "too_large", NULL, "the body may have at most %d bytes", REQUEST_BODY_MAX);
+		return;
+	}
+	if (request->body_size + size + 1 > request->body_room) {
+		size_t room = (request->body_size + size + 1) * 2;
+		char *larger = realloc(request->body, room);
+		if (larger == NULL) {
+			request_fail(request, 503, "unavailable", NULL, "no memory for the body");
+			return;
+		}
+		request->body = larger;
+		request->body_room = room;
+	}
+	memcpy(request->body + request->body_size, data, size);
+	request->body_size += size;
+	request->body[request->body_size] = '\0';
+}
+
+static void request_handle(struct request *request)
+{
+	struct error err = ERROR_INIT;
+
+	switch (request->route->body) {
+	case ROUTE_BODY_NONE:
+		/* Some clients send an empty object with every POST. */
+		if (request->body_size > 0 && (request->method != METHOD_POST || strcmp(request->body, "{}") != 0)) {
+			request_fail(request, 400, "invalid", NULL, "this call takes no body");
+			return;
+		}
+		break;
+	case ROUTE_BODY_JSON:
+		request->json = json_parse(request->body == NULL ? "" : request->body, request->body_size, &err);
+		if (request->json == NULL) {
+			request_fail(request, 400, "invalid_json", NULL, "%s", err.message);
+			return;
+		}
+		break;
+	case ROUTE_BODY_UPLOAD:
+		break;
+	}
+	request->route->handler(request);
+}
+
+static enum MHD_Result server_request(void *data, struct MHD_Connection *connection, const char *path,
+				      const char *method, const char *version, const char *part, size_t *part_size,
+				      void **context)
+{
+	struct server *server = data;
+	struct request *request = *context;
+
+	(void)version;
+	if (request == NULL) {
+		request = calloc(1, sizeof *request);
+		if (request == NULL)
+			return MHD_NO;
+		request->api = server->api;
+		request->connection = connection;
+		*context = request;
+		request_head(server, request, path, method);
+		if (request->answered && body_declared(request) > REQUEST_BODY_MAX)
+			return answer_queue(request);
+		return MHD_YES;
+	}
+	if (*part_size > 0) {
+		if (request->answered)
+			request->drained += *part_size;
+		else
+			body_add(request, part, *part_size);
+		*part_size = 0;
+		if (request->drained <= DRAIN_MAX)
+			return MHD_YES;
+		return request->queued ? MHD_YES : answer_queue(request);
+	}
+	if (request->queued)
+		return MHD_YES;
+	if (!request->answered) {
+		request_handle(request);
+		if (!request->answered) {
+			request->suspended = true;
+			MHD_suspend_connection(connection);
+			return MHD_YES;
+		}
+	}
+	return answer_queue(request);
+}
+
+/* Also when the client went away in the middle: an upload's file has no name and goes with its descriptor. */
+static void server_completed(void *data, struct MHD_Connection *connection, void **context,
+			     enum MHD_RequestTerminationCode code)
+{
+	(void)data;
+	(void)connection;
+	(void)code;
+	if (*context != NULL)
+		request_free(*context);
+	*context = NULL;
+}
+
+static void server_run(struct server *server)
+{
+	struct error err = ERROR_INIT;
+	uint64_t wait = 0;
+	int64_t next = -1;
+
+	for (int i = 0; i < RUNS_MAX; i++) {
+		if (MHD_run(server->daemon) != MHD_YES)
+			log_error("the HTTP server failed in its round");
+		/* Edge-triggered inside: a connection that still has data is told by a wait of 0. */
+		if (MHD_get_timeout64(server->daemon, &wait) != MHD_YES)
+			break;
+		next = wait > 60000 ? 60000 : (int64_t)wait;
+		if (next > 0)
+			break;
+	}
+	if (loop_set_timer(server->timer, next, &err) == -1)
+		log_error("%s", err.message);
+}
+
+static void server_ready(int fd, uint32_t events, void *data)
+{
+	(void)fd;
+	(void)events;
+	server_run(data);
+}
+
+static void server_timer(void *data)
+{
+	server_run(data);
+}
+
+static void server_log(void *data, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+static void server_log(void *data, const char *fmt, va_list ap)
+{
+	char line[256];
+
+	(void)data;
+	vsnprintf(line, sizeof line, fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("http: %s", line);
+}
+
+struct server *server_new(struct api *api, int fd, int local, struct error *err)
+{
+	struct server *server = calloc(1, sizeof *server);
+
+	if (server == NULL) {
+		error_set(err, ENOMEM, "no memory for the HTTP server");
+		return NULL;
+	}
+	server->api = api;
+	server->local = local != 0;
+	server->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, server_request, server,
+		MHD_OPTION_EXTERNAL_LOGGER, server_log, NULL,
+		MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)(local ? CONNECTIONS_LOCAL_MAX : CONNECTIONS_MAX),
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)CONNECTION_IDLE_S,
+		MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1,
+		MHD_OPTION_NOTIFY_COMPLETED, server_completed, server,
+		MHD_OPTION_END);
+	if (server->daemon == NULL) {
+		error_set(err, EIO, "cannot start the HTTP server on descriptor %d", fd);
+		free(server);
+		return NULL;
+	}
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	server->timer = loop_add_timer(api->loop, 0, server_timer, server, err);
+	server->source = server->timer == NULL || info == NULL
+				 ? NULL
+				 : loop_add_fd(api->loop, info->epoll_fd, EPOLLIN, server_ready, server, err);
+	if (server->source == NULL) {
+		loop_remove(server->timer);
+		MHD_stop_daemon(server->daemon);
+		free(server);
+		return NULL;
+	}
+	return server;
+}

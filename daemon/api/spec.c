@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/api/spec.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/lib/error.h"
+#include "daemon/lib/json.h"
+#include "daemon/lib/protocol.h"
+
+enum {
+	COMMAND_WORDS_MAX = 256,
+	PORT_DEFAULT = 80,
+	CPU_PERCENT_MAX = 100 * 1024,
+	CPU_WEIGHT_DEFAULT = 100,
+	PIDS_DEFAULT = 4096,
+	PIDS_MAX = 4194304,
+	MEMORY_MIN = 4 << 20, /* less does not even start an init */
+};
+
+#define BYTES_MAX (INT64_C(1) << 50)
+
+static int limits_read(json_t *limits, struct spec *spec, struct error *err)
+{
+	bool swap = false;
+	const struct json_field fields[] = {
+		{ "memory_max", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->memory_max, NULL },
+		{ "swap_max", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->swap_max, &swap },
+		{ "disk_max", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->disk_max, NULL },
+		{ "cpu_percent", JSON_KIND_INTEGER, false, 0, CPU_PERCENT_MAX, &spec->cpu_percent, NULL },
+		{ "cpu_weight", JSON_KIND_INTEGER, false, 1, 10000, &spec->cpu_weight, NULL },
+		{ "pids_max", JSON_KIND_INTEGER, false, 1, PIDS_MAX, &spec->pids_max, NULL },
+	};
+
+	if (limits != NULL && json_read(limits, "limits", fields, sizeof fields / sizeof fields[0], err) == -1)
+		return -1;
+	if (spec->memory_max != 0 && spec->memory_max < MEMORY_MIN)
+		return error_field(err, "limits.memory_max", "limits.memory_max must be 0 (no limit) or at least %d bytes",
+				   MEMORY_MIN);
+	/* As much swap as memory, unless said otherwise. */
+	if (!swap)
+		spec->swap_max = spec->memory_max == 0 ? SPEC_NO_LIMIT : spec->memory_max;
+	return 0;
+}
+
+static int word_add(const char *word, size_t size, const char *field, char *words, size_t room, uint32_t *used,
+		    struct error *err)
+{
+	if (strlen(word) != size)
+		return error_field(err, field, "%s has a NUL character", field);
+	if (*used + size + 1 > room)
+		return error_field(err, field, "%s is too long: all of it together may have %zu bytes", field, room);
+	memcpy(words + *used, word, size + 1);
+	*used += (uint32_t)size + 1;
+	return 0;
+}
+
+int spec_command_pack(json_t *list, char *words, size_t room, uint32_t *ret_size, struct error *err)
+{
+	char field[32];
+	uint32_t used = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *word = json_array_get(list, i);
+		snprintf(field, sizeof field, "command[%zu]", i);
+		if (!json_is_string(word))
+			return error_field(err, field, "%s must be a string", field);
+		if (i == 0 && json_string_length(word) == 0)
+			return error_field(err, field, "%s, the program, is empty", field);
+		if (word_add(json_string_value(word), json_string_length(word), field, words, room, &used, err) == -1)
+			return -1;
+	}
+	*ret_size = used;
+	return 0;
+}
+
+static bool variable_valid(const char *key)
+{
+	size_t size = strlen(key);
+
+	return size > 0 && (key[0] < '0' || key[0] > '9') &&
+	       strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == size;
+}
+
+int spec_environment_pack(json_t *object, char *words, size_t room, uint32_t *ret_size, struct error *err)
+{
+	char field[128];
+	uint32_t used = 0;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(object, key, value) {
+		size_t size = strlen(key);
+		snprintf(field, sizeof field, "environment.%s", key);
+		if (!variable_valid(key))
+			return error_field(err, field, "%s is not a variable name (letters, digits, _)", field);
+		if (!json_is_string(value))
+			return error_field(err, field, "%s must be a string", field);
+		/* "KEY=" goes in as a word first; the value then replaces its NUL. */
+		if (used + size + 2 > room)
+			return error_field(err, field, "the environment is longer than %zu bytes", room);
+		memcpy(words + used, key, size);
+		words[used + size] = '=';
+		used += (uint32_t)size + 1;
+		if (word_add(json_string_value(value), json_string_length(value), field, words, room, &used, err) == -1)
+			return -1;
+	}
+	*ret_size = used;
+	return 0;
+}
+
+int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
+{
+	char words[ENVIRONMENT_MAX];
+	json_t *limits = NULL;
+	uint32_t size;
+	struct spec spec = { .port = PORT_DEFAULT, .cpu_weight = CPU_WEIGHT_DEFAULT, .pids_max = PIDS_DEFAULT };
+	const struct json_field fields[] = {
+		{ "project", JSON_KIND_STRING, true, 1, ID_TEXT - 1, spec.project, NULL },
+		{ "image", JSON_KIND_STRING, true, 1, NAME_MAX_IMAGE, spec.image, NULL },
+		{ "name", JSON_KIND_STRING, true, 1, NAME_MAX_LABEL, spec.name, NULL },
+		{ "command", JSON_KIND_ARRAY, false, 1, COMMAND_WORDS_MAX, &spec.command, NULL },
+		{ "environment", JSON_KIND_OBJECT, false, 0, 0, &spec.environment, NULL },
+		{ "limits", JSON_KIND_OBJECT, false, 0, 0, &limits, NULL },
+		{ "port", JSON_KIND_INTEGER, false, 1, 65535, &spec.port, NULL },
+	};
+
+	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 ||
+	    name_check(spec.name, "name", err) == -1 || limits_read(limits, &spec, err) == -1 ||
+	    spec_command_pack(spec.command, words, COMMAND_MAX, &size, err) == -1 ||
+	    spec_environment_pack(spec.environment, words, ENVIRONMENT_MAX, &size, err) == -1)
+		return -1;
+	*ret_spec = spec;
+	return 0;
+}

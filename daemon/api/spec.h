@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * spec: what a client wants of a new container, read and checked.
+ */
+#ifndef BULKHEAD_SPEC_H
+#define BULKHEAD_SPEC_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/api/name.h"
+#include "daemon/lib/hex.h"
+
+struct error;
+
+struct spec {
+	char project[ID_TEXT];
+	char image[NAME_MAX_IMAGE + 1]; /* id, digest or name */
+	char name[NAME_MAX_LABEL + 1];
+	json_t *command, *environment;  /* borrowed from the body, or NULL */
+	int64_t port;
+	int64_t memory_max, swap_max, disk_max; /* bytes; 0: no limit (swap_max 0: no swap) */
+	int64_t cpu_percent, cpu_weight, pids_max;
+};
+
+#define SPEC_NO_LIMIT INT64_MAX /* of swap */
+
+int spec_read(json_t *body, struct spec *ret_spec, struct error *err);
+
+/*
+ * A list of strings as words with a NUL behind each. Fails when they need more
+ * than room bytes, or one is empty in first place or has a NUL inside.
+ */
+int spec_command_pack(json_t *list, char *words, size_t room, uint32_t *ret_size, struct error *err);
+
+/* An object of strings as "KEY=value" words, the same way. */
+int spec_environment_pack(json_t *object, char *words, size_t room, uint32_t *ret_size, struct error *err);
+
+#endif

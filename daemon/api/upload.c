@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/api/upload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "daemon/api/api.h"
+#include "daemon/api/request.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+#include "daemon/lib/log.h"
+
+#define SPACE_KEPT (UINT64_C(256) << 20) /* bytes that an upload leaves free for the state store and containers */
+
+enum { SPACE_CHECK = 16 << 20 };         /* bytes between two looks at the free space */
+
+struct upload {
+	int fd, reader;
+	EVP_MD_CTX *hash;
+	uint64_t size, checked;
+};
+
+static int uploads_open;
+
+/* True if size more bytes would still leave SPACE_KEPT. */
+static bool space_left(int fd, uint64_t size)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(fd, &fs) == -1)
+		return true; /* the write itself will tell */
+	uint64_t space = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return space > SPACE_KEPT && size <= space - SPACE_KEPT;
+}
+
+static void fail_space(struct request *request)
+{
+	request_fail(request, 507, "no_space", NULL, "the data disk has not enough free space for this image");
+}
+
+static void fail_size(struct request *request)
+{
+	request_fail(request, 413, "too_large", NULL, "an image may have at most %llu bytes",
+		     (unsigned long long)UPLOAD_BYTES_MAX);
+}
+
+struct upload *upload_open(struct request *request, uint64_t declared)
+{
+	struct error err = ERROR_INIT;
+
+	if (declared != UINT64_MAX && declared > UPLOAD_BYTES_MAX) {
+		fail_size(request);
+		return NULL;
+	}
+	if (uploads_open >= UPLOADS_MAX) {
+		request_fail(request, 503, "unavailable", NULL, "%d images are being uploaded already; try again later",
+			     uploads_open);
+		return NULL;
+	}
+	struct upload *upload = calloc(1, sizeof *upload);
+	if (upload == NULL) {
+		request_fail(request, 503, "unavailable", NULL, "no memory for an upload");
+		return NULL;
+	}
+	uploads_open++;
+	upload->reader = -1;
+	upload->fd = open(API_SPOOL_PATH, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	upload->hash = EVP_MD_CTX_new();
+	if (upload->fd == -1 || upload->hash == NULL || EVP_DigestInit_ex(upload->hash, EVP_sha256(), NULL) != 1) {
+		error_errno(&err, "cannot take an upload into %s", API_SPOOL_PATH);
+		upload_free(upload);
+		request_fail_error(request, &err);
+		return NULL;
+	}
+	if (!space_left(upload->fd, declared == UINT64_MAX ? 0 : declared)) {
+		upload_free(upload);
+		fail_space(request);
+		return NULL;
+	}
+	return upload;
+}
+
+void upload_write(struct upload *upload, struct request *request, const void *data, size_t size)
+{
+	struct error err = ERROR_INIT;
+
+	if (upload->size + size > UPLOAD_BYTES_MAX) {
+		fail_size(request);
+		return;
+	}
+	if (upload->size - upload->checked >= SPACE_CHECK) {
+		upload->checked = upload->size;
+		if (!space_left(upload->fd, size)) {
+			fail_space(request);
+			return;
+		}
+	}
+	if (fd_write_full(upload->fd, data, size) == -1) {
+		error_errno(&err, "cannot store the upload");
+		request_fail_error(request, &err);
+		return;
+	}
+	if (EVP_DigestUpdate(upload->hash, data, size) != 1) {
+		request_fail(request, 500, "internal", NULL, "cannot hash the upload");
+		return;
+	}
+	upload->size += size;
+}
+
+int upload_finish(struct upload *upload, char ret_digest[DIGEST_TEXT], int *ret_fd, struct error *err)
+{
+	unsigned char digest[DIGEST_BYTES];
+	char path[32];
+
+	if (upload->size == 0)
+		return error_set(err, EINVAL, "the body is empty: send a tar archive");
+	if (EVP_DigestFinal_ex(upload->hash, digest, NULL) != 1)
+		return error_set(err, EIO, "cannot hash the upload");
+	/* A descriptor of its own that cannot write: the engine reads what was hashed. */
+	snprintf(path, sizeof path, "/proc/self/fd/%d", upload->fd);
+	upload->reader = open(path, O_RDONLY | O_CLOEXEC);
+	if (upload->reader == -1)
+		return error_errno(err, "cannot read the upload back");
+	hex_encode(digest, sizeof digest, ret_digest);
+	*ret_fd = upload->reader;
+	return 0;
+}
+
+void upload_free(struct upload *upload)
+{
+	if (upload == NULL)
+		return;
+	fd_cleanup(&upload->fd);
+	fd_cleanup(&upload->reader);
+	EVP_MD_CTX_free(upload->hash);
+	free(upload);
+	uploads_open--;
+}

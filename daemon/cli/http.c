@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/cli/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+
+enum { CONNECT_TIMEOUT_S = 15 };
+
+struct upload {
+	const struct http_request *request;
+	uint64_t sent;
+};
+
+static size_t body_take(char *data, size_t size, size_t count, void *user)
+{
+	struct http_reply *reply = user;
+	size_t bytes = size * count;
+
+	if (bytes > HTTP_REPLY_MAX - reply->size)
+		return 0; /* curl ends with CURLE_WRITE_ERROR */
+	char *grown = realloc(reply->body, reply->size + bytes + 1);
+	if (grown == NULL)
+		return 0;
+	memcpy(grown + reply->size, data, bytes);
+	reply->body = grown;
+	reply->size += bytes;
+	grown[reply->size] = '\0';
+	return bytes;
+}
+
+static size_t upload_give(char *buffer, size_t size, size_t count, void *user)
+{
+	struct upload *upload = user;
+	ssize_t got = fd_read_full(upload->request->body_fd, buffer, size * count);
+
+	if (got < 0)
+		return CURL_READFUNC_ABORT;
+	upload->sent += (uint64_t)got;
+	if (upload->request->progress != NULL)
+		upload->request->progress(upload->sent, upload->request->body_fd_size, upload->request->progress_data);
+	return (size_t)got;
+}
+
+/* What a person can do about a certificate, which is self-signed on a fresh host. */
+static int transport_error(CURLcode code, const char *detail, const struct http_target *target, struct error *err)
+{
+	const char *text = detail[0] != '\0' ? detail : curl_easy_strerror(code);
+	const char *where = target->unix_socket != NULL ? target->unix_socket : target->url;
+
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		return error_set(err, EPROTO,
+				 "%s: certificate not trusted (%s); fetch it with `ssh root@HOST certificate` and give it as --ca",
+				 where, text);
+	if (code == CURLE_COULDNT_CONNECT && target->unix_socket != NULL)
+		return error_set(err, ECONNREFUSED, "the daemon does not answer on %s; it may be starting: try again shortly", where);
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return error_set(err, ETIMEDOUT, "%s: %s", where, text);
+	if (code == CURLE_WRITE_ERROR)
+		return error_set(err, EFBIG, "%s: the answer is larger than %d bytes", where, HTTP_REPLY_MAX);
+	return error_set(err, EIO, "%s: %s", where, text);
+}
+
+static void curl_cleanup_handle(CURL **curl)
+{
+	curl_easy_cleanup(*curl);
+}
+
+static void slist_cleanup(struct curl_slist **list)
+{
+	curl_slist_free_all(*list);
+}
+
+static bool header_add(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	if (longer == NULL)
+		return false;
+	*list = longer;
+	return true;
+}
+
+int http_perform(const struct http_target *target, const struct http_request *request, struct http_reply *ret_reply,
+		 struct error *err)
+{
+	__attribute__((cleanup(curl_cleanup_handle))) CURL *curl = curl_easy_init();
+	__attribute__((cleanup(slist_cleanup))) struct curl_slist *headers = NULL, *connect = NULL;
+	char detail[CURL_ERROR_SIZE] = "", line[512], url[2048];
+	struct upload upload = { .request = request };
+	struct http_reply reply = { 0 };
+
+	if (curl == NULL)
+		return error_set(err, ENOMEM, "out of memory");
+	if ((size_t)snprintf(url, sizeof url, "%s%s", target->url, request->path) >= sizeof url)
+		return error_set(err, E2BIG, "the address is longer than %zu bytes", sizeof url - 1);
+
+	bool ok = header_add(&headers, "Accept: application/json") && header_add(&headers, "Expect:");
+	if (request->content_type != NULL) {
+		snprintf(line, sizeof line, "Content-Type: %s", request->content_type);
+		ok = ok && header_add(&headers, line);
+	}
+	if (target->connect != NULL) {
+		snprintf(line, sizeof line, "::%s", target->connect);
+		connect = curl_slist_append(NULL, line);
+		ok = ok && connect != NULL;
+	}
+	if (!ok)
+		return error_set(err, ENOMEM, "out of memory");
+
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, target->unix_socket != NULL ? "http" : "https");
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reply);
+	curl_easy_setopt(curl, CURLOPT_USERAGENT, "bulkhead");
+	if (target->unix_socket != NULL)
+		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, target->unix_socket);
+	if (connect != NULL)
+		curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect);
+	if (target->ca_file != NULL)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, target->ca_file);
+	if (target->insecure) {
+		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (target->token != NULL) {
+		curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+		curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, target->token);
+	}
+	if (request->body != NULL) {
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
+	} else if (request->content_type != NULL) {
+		curl_easy_setopt(curl, CURLOPT_POST, 1L);
+		curl_easy_setopt(curl, CURLOPT_READFUNCTION, upload_give);
+		curl_easy_setopt(curl, CURLOPT_READDATA, &upload);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_fd_size);
+	}
+	if (request->content_type == NULL || request->body != NULL)
+		curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)HTTP_TIMEOUT_S);
+
+	CURLcode code = curl_easy_perform(curl);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply.status);
+	/* A server that refuses an upload half way has answered all the same. */
+	if (code == CURLE_SEND_ERROR && reply.status >= 400)
+		code = CURLE_OK;
+	if (code != CURLE_OK) {
+		http_reply_clear(&reply);
+		return transport_error(code, detail, target, err);
+	}
+	if (reply.body == NULL && (reply.body = calloc(1, 1)) == NULL)
+		return error_set(err, ENOMEM, "out of memory");
+	*ret_reply = reply;
+	return 0;
+}
+
+void http_reply_clear(struct http_reply *reply)
+{
+	if (reply->body != NULL)
+		explicit_bzero(reply->body, reply->size); /* may hold a fresh token */
+	free(reply->body);
+	*reply = (struct http_reply){ 0 };
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/cli/resource.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "daemon/cli/call.h"
+#include "daemon/cli/http.h"
+#include "daemon/cli/progress.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+
+enum { PATH_MAX_TEXT = 512, KEY_MAX = 64 };
+
+/* What the words behind the verb are. */
+enum arguments {
+	ARGUMENTS_NONE,
+	ARGUMENTS_ID,     /* ID */
+	ARGUMENTS_NAME,   /* NAME [KEY=VALUE...] */
+	ARGUMENTS_FIELDS, /* [KEY=VALUE...] */
+	ARGUMENTS_FILE,   /* FILE NAME */
+};
+
+static const struct verb {
+	const char *noun, *verb, *method;
+	const char *path; /* ID follows it */
+	const char *tail; /* follows the ID */
+	enum arguments arguments;
+	const char *usage;
+} verbs[] = {
+	{ "host", "", "GET", "/host", "", ARGUMENTS_NONE, "" },
+	{ "token", "list", "GET", "/tokens", "", ARGUMENTS_NONE, "" },
+	{ "token", "create", "POST", "/tokens", "", ARGUMENTS_FIELDS, "role=ROLE [name=NAME] [realms:='[\"ID\"]'] [expires_in:=SECONDS]" },
+	{ "token", "delete", "DELETE", "/tokens/", "", ARGUMENTS_ID, "ID" },
+	{ "realm", "list", "GET", "/realms", "", ARGUMENTS_NONE, "" },
+	{ "realm", "show", "GET", "/realms/", "", ARGUMENTS_ID, "ID" },
+	{ "realm", "create", "POST", "/realms", "", ARGUMENTS_NAME, "NAME" },
+	{ "realm", "delete", "DELETE", "/realms/", "", ARGUMENTS_ID, "ID" },
+	{ "project", "list", "GET", "/projects", "", ARGUMENTS_NONE, "" },
+	{ "project", "show", "GET", "/projects/", "", ARGUMENTS_ID, "ID" },
+	{ "project", "create", "POST", "/projects", "", ARGUMENTS_NAME, "NAME realm=ID" },
+	{ "project", "delete", "DELETE", "/projects/", "", ARGUMENTS_ID, "ID" },
+	{ "image", "list", "GET", "/images", "", ARGUMENTS_NONE, "" },
+	{ "image", "show", "GET", "/images/", "", ARGUMENTS_ID, "ID" },
+	{ "image", "import", "POST", "/images", "", ARGUMENTS_FILE, "FILE NAME" },
+	{ "image", "delete", "DELETE", "/images/", "", ARGUMENTS_ID, "ID" },
+	{ "container", "list", "GET", "/containers", "", ARGUMENTS_NONE, "" },
+	{ "container", "show", "GET", "/containers/", "", ARGUMENTS_ID, "ID" },
+	{ "container", "create", "POST", "/containers", "", ARGUMENTS_NAME,
+	  "NAME project=ID image=IMAGE [port:=PORT] [command:='[\"...\"]']" },
+	{ "container", "start", "POST", "/containers/", "/start", ARGUMENTS_ID, "ID" },
+	{ "container", "stop", "POST", "/containers/", "/stop", ARGUMENTS_ID, "ID" },
+	{ "container", "delete", "DELETE", "/containers/", "", ARGUMENTS_ID, "ID" },
+};
+
+enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
+
+bool resource_known(const char *noun)
+{
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		if (strcmp(verbs[i].noun, noun) == 0)
+			return true;
+	return false;
+}
+
+void resource_usage(FILE *out)
+{
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		fprintf(out, "  %s%s%s%s%s\n", verbs[i].noun, verbs[i].verb[0] != '\0' ? " " : "", verbs[i].verb,
+			verbs[i].usage[0] != '\0' ? " " : "", verbs[i].usage);
+}
+
+static int field_set(json_t *object, char *key, json_t *value, struct error *err)
+{
+	char *dot;
+
+	if (value == NULL)
+		return error_set(err, ENOMEM, "out of memory");
+	while ((dot = strchr(key, '.')) != NULL) {
+		*dot = '\0';
+		json_t *inner = json_object_get(object, key);
+		if (inner == NULL && json_object_set_new(object, key, inner = json_object()) < 0) {
+			json_decref(value);
+			return error_set(err, ENOMEM, "out of memory");
+		}
+		if (!json_is_object(inner)) {
+			json_decref(value);
+			return error_set(err, EINVAL, "%s is given both as a value and as an object", key);
+		}
+		object = inner;
+		key = dot + 1;
+	}
+	if (json_object_get(object, key) != NULL) {
+		json_decref(value);
+		return error_set(err, EINVAL, "%s is given twice", key);
+	}
+	if (json_object_set_new(object, key, value) < 0)
+		return error_set(err, EINVAL, "%s cannot be set to that", key);
+	return 0;
+}
+
+int resource_fields(json_t *object, int count, char **words, struct error *err)
+{
+	for (int i = 0; i < count; i++) {
+		char key[KEY_MAX];
+		json_error_t problem;
+		const char *equals = strchr(words[i], '=');
+
+		if (equals == NULL || equals == words[i] || (equals == words[i] + 1 && words[i][0] == ':'))
+			return error_set(err, EINVAL, "not KEY=TEXT or KEY:=JSON: %s", words[i]);
+		bool raw = equals[-1] == ':';
+		size_t length = (size_t)(equals - words[i]) - raw;
+		if (length >= sizeof key)
+			return error_set(err, EINVAL, "key longer than %zu characters: %s", sizeof key - 1, words[i]);
+		memcpy(key, words[i], length);
+		key[length] = '\0';
+		json_t *value = raw ? json_loads(equals + 1, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem)
+				    : json_string(equals + 1);
+		if (value == NULL)
+			return error_set(err, EINVAL, "%s: not %s", words[i], raw ? "valid JSON" : "valid UTF-8");
+		if (field_set(object, key, value, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void upload_shown(uint64_t sent, uint64_t total, void *data)
+{
+	(void)total;
+	progress_update(data, sent);
+}
+
+static int file_send(const struct http_target *target, const char *path, const char *file, json_t **ret_answer,
+		     struct error *err)
+{
+	cleanup_fd int fd = open(file, O_RDONLY | O_CLOEXEC);
+	struct progress progress;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(err, "%s", file);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, EINVAL, "%s is not a file", file);
+	progress_start(&progress, "sending", (uint64_t)st.st_size);
+	struct http_request request = {
+		.method = "POST", .path = path, .content_type = "application/x-tar", .body_fd = fd,
+		.body_fd_size = (uint64_t)st.st_size, .progress = upload_shown, .progress_data = &progress,
+	};
+	if (call_request(target, &request, ret_answer, err) < 0)
+		return -1;
+	progress_end(&progress);
+	return 0;
+}
+
+static void json_cleanup(json_t **json)
+{
+	json_decref(*json);
+}
+
+static int verb_run(const struct http_target *target, const struct verb *verb, int count, char **words, struct error *err)
+{
+	__attribute__((cleanup(json_cleanup))) json_t *body = NULL, *answer = NULL;
+	char path[PATH_MAX_TEXT], word[3 * 128 + 1] = "";
+	int result = -1;
+
+	bool fits = true;
+	switch (verb->arguments) {
+	case ARGUMENTS_NONE:
+		fits = count == 0;
+		break;
+	case ARGUMENTS_ID:
+		fits = count == 1 && call_escape(words[0], word, sizeof word);
+		break;
+	case ARGUMENTS_FIELDS:
+		body = json_object();
+		if (resource_fields(body, count, words, err) < 0)
+			return -1;
+		break;
+	case ARGUMENTS_NAME:
+		fits = count >= 1;
+		body = json_object();
+		if (fits && (field_set(body, strcpy(word, "name"), json_string(words[0]), err) < 0 ||
+			     resource_fields(body, count - 1, words + 1, err) < 0))
+			return -1;
+		word[0] = '\0';
+		break;
+	case ARGUMENTS_FILE:
+		fits = count == 2 && call_escape(words[1], word, sizeof word);
+		break;
+	}
+	if (!fits)
+		return error_set(err, EINVAL, "usage: bulkhead %s %s %s", verb->noun, verb->verb, verb->usage);
+
+	if (verb->arguments == ARGUMENTS_FILE) {
+		snprintf(path, sizeof path, "/api/v1%s?name=%s", verb->path, word);
+		result = file_send(target, path, words[0], &answer, err);
+	} else {
+		snprintf(path, sizeof path, "/api/v1%s%s%s", verb->path, word, verb->tail);
+		result = call_json(target, verb->method, path, body, &answer, err);
+	}
+	if (result == 0 && !json_is_null(answer)) {
+		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		putchar('\n');
+	}
+	return result;
+}
+
+int resource_run(const struct http_target *target, int argc, char **argv, struct error *err)
+{
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		bool bare = verbs[i].verb[0] == '\0';
+
+		if (strcmp(argv[0], verbs[i].noun) != 0 || (!bare && (argc < 2 || strcmp(argv[1], verbs[i].verb) != 0)))
+			continue;
+		return verb_run(target, &verbs[i], argc - 2 + bare, argv + 2 - bare, err);
+	}
+	return error_set(err, EINVAL, "%s has no verb %s; `bulkhead help` lists them", argv[0], argc > 1 ? argv[1] : "given");
+}

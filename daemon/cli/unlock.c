@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/cli/unlock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <termios.h>
+
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+#include "daemon/lib/secret.h"
+
+/* One line from the terminal, not shown. The terminal is as it was when this returns. */
+static int line_ask(int tty, const char *prompt, struct secret *secret, struct error *err)
+{
+	struct termios shown, hidden;
+	int result = -1;
+	ssize_t got;
+	char byte;
+
+	if (tcgetattr(tty, &shown) < 0)
+		return error_errno(err, "the terminal");
+	hidden = shown;
+	hidden.c_lflag &= ~(tcflag_t)(ECHO | ISIG); /* Ctrl-C is a character, so that echo always comes back */
+	hidden.c_lflag |= ICANON;
+	if (tcsetattr(tty, TCSAFLUSH, &hidden) < 0)
+		return error_errno(err, "the terminal");
+	(void)fd_write_full(tty, prompt, strlen(prompt));
+	while ((got = read(tty, &byte, 1)) == 1 && byte != '\n') {
+		if (byte == 3) {
+			error_set(err, ECANCELED, "given up");
+			goto out;
+		}
+		if (secret_append(secret, &byte, 1, err) < 0)
+			goto out;
+	}
+	result = got < 0 ? error_errno(err, "the terminal") : 0;
+out:
+	(void)tcsetattr(tty, TCSAFLUSH, &shown);
+	(void)fd_write_full(tty, "\n", 1);
+	explicit_bzero(&byte, 1);
+	return result;
+}
+
+static int passphrase_get(const struct unlock *unlock, struct secret *secret, struct error *err)
+{
+	if (!isatty(STDIN_FILENO))
+		return secret_read(secret, STDIN_FILENO, err);
+
+	cleanup_fd int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (tty < 0)
+		return error_errno(err, "/dev/tty");
+	if (line_ask(tty, unlock->twice ? "New passphrase: " : "Passphrase: ", secret, err) < 0)
+		return -1;
+	if (!unlock->twice)
+		return 0;
+	cleanup_secret struct secret *again = secret_new(SECRET_MAX, err);
+	if (again == NULL || line_ask(tty, "Once more: ", again, err) < 0)
+		return -1;
+	if (again->size != secret->size || memcmp(again->data, secret->data, secret->size) != 0)
+		return error_set(err, EINVAL, "the two passphrases differ; nothing was sent");
+	return 0;
+}
+
+static void ssh_exec(const struct unlock *unlock, int input)
+{
+	const char *argv[24];
+	char port[8], known[4096], login[512];
+	size_t n = 0;
+
+	snprintf(port, sizeof port, "%u", unlock->port);
+	snprintf(login, sizeof login, "root@%s", unlock->host);
+	argv[n++] = "ssh";
+	argv[n++] = "-T";
+	argv[n++] = "-p";
+	argv[n++] = port;
+	argv[n++] = "-o";
+	argv[n++] = "ControlPath=none"; /* a session kept open belongs to another host key */
+	argv[n++] = "-o";
+	argv[n++] = "ForwardAgent=no";
+	if (unlock->key != NULL) {
+		argv[n++] = "-o";
+		argv[n++] = "IdentitiesOnly=yes";
+		argv[n++] = "-i";
+		argv[n++] = unlock->key;
+	}
+	if (unlock->known_hosts != NULL) {
+		snprintf(known, sizeof known, "UserKnownHostsFile=%s", unlock->known_hosts);
+		argv[n++] = "-o";
+		argv[n++] = known;
+	}
+	argv[n++] = "--";
+	argv[n++] = login;
+	argv[n++] = unlock->command;
+	argv[n] = NULL;
+	if (dup2(input, STDIN_FILENO) >= 0)
+		execvp("ssh", (char *const *)(uintptr_t)argv);
+	fprintf(stderr, "bulkhead: cannot run ssh: %s; is the OpenSSH client installed?\n", strerror(errno));
+	_exit(127);
+}
+
+int unlock_run(const struct unlock *unlock, struct error *err)
+{
+	cleanup_secret struct secret *secret = secret_new(SECRET_MAX, err);
+	int ends[2], status;
+
+	if (secret == NULL || passphrase_get(unlock, secret, err) < 0)
+		return -1;
+	if (secret->size == 0)
+		return error_set(err, EINVAL, "the passphrase is empty; nothing was sent");
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_errno(err, "pipe");
+	cleanup_fd int input = ends[0], output = ends[1];
+
+	/* An ssh that ends before it has read must not end us. */
+	signal(SIGPIPE, SIG_IGN);
+	pid_t child = fork();
+	if (child < 0)
+		return error_errno(err, "cannot start ssh");
+	if (child == 0) {
+		signal(SIGPIPE, SIG_DFL);
+		ssh_exec(unlock, input);
+	}
+	fd_cleanup(&input);
+	bool sent = fd_write_full(output, secret->data, secret->size) == 0;
+	fd_cleanup(&output);
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return error_errno(err, "waiting for ssh");
+	if (WIFSIGNALED(status))
+		return error_set(err, EIO, "ssh was ended by signal %d", WTERMSIG(status));
+	if (!sent && WEXITSTATUS(status) == 0)
+		return error_set(err, EPIPE, "the host closed before it had read the passphrase");
+	return WEXITSTATUS(status);
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/gate/feed.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/gate/haproxy.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/log.h"
+#include "daemon/lib/loop.h"
+
+#define FEED_MAP "virt@routes"
+
+enum {
+	FEED_LINE_MAX = LABEL_TEXT + INET_ADDRSTRLEN + 16,
+	FEED_CHUNK = 8 * 1024, /* bytes of one payload; HAProxy takes up to tune.bufsize, 16 KiB */
+	FEED_WAIT_MS = 3000,   /* an asker waits this long for HAProxy to come back */
+	FEED_SWEEP_MS = 250,
+	FEED_WAITERS_MAX = 4096,
+};
+
+enum waiter_kind { WAITER_SET, WAITER_REMOVE, WAITER_REPLACE };
+
+/* One unanswered request. */
+struct waiter {
+	struct waiter *next;
+	struct feed *feed;
+	uint64_t serial;
+	uint64_t change;     /* the table's state that answers it */
+	int64_t deadline_ms;
+	enum waiter_kind kind;
+};
+
+struct feed {
+	struct haproxy *haproxy;
+	struct loop_source *timer;
+	struct route_table table;
+	uint64_t change;        /* counts every change of the table */
+	uint64_t feeding;       /* the state that is being sent whole; 0: none */
+	bool current;           /* HAProxy's map follows the table */
+	bool known;             /* the table came from api; until then HAProxy keeps what it has */
+	struct waiter *waiters; /* wait for a whole feed */
+	size_t waiter_count;
+	feed_done_cb *done;
+	void *data;
+};
+
+static void feed_whole(struct feed *feed);
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void waiter_end(struct waiter *waiter, int code, const char *message)
+{
+	if (waiter->serial != 0)
+		waiter->feed->done(waiter->serial, code, message, waiter->feed->data);
+	free(waiter);
+}
+
+static struct waiter *waiter_new(struct feed *feed, enum waiter_kind kind, uint64_t serial, struct error *err)
+{
+	struct waiter *waiter = feed->waiter_count < FEED_WAITERS_MAX ? calloc(1, sizeof *waiter) : NULL;
+
+	if (waiter == NULL) {
+		error_set(err, ENOMEM, "too many route changes wait for HAProxy");
+		return NULL;
+	}
+	*waiter = (struct waiter){ .feed = feed, .serial = serial, .change = feed->change + 1, .kind = kind,
+				   .deadline_ms = now_ms() + FEED_WAIT_MS };
+	return waiter;
+}
+
+/* Keeps a request until the map has been sent whole. */
+static void waiter_keep(struct waiter *waiter)
+{
+	struct feed *feed = waiter->feed;
+
+	waiter->next = feed->waiters;
+	feed->waiters = waiter;
+	feed->waiter_count++;
+}
+
+/* Answers those that pick says; the message goes with a code other than 0. */
+static void waiters_end(struct feed *feed, bool (*pick)(const struct waiter *, int64_t), int64_t value, int code,
+			const char *message)
+{
+	struct waiter **link = &feed->waiters;
+
+	while (*link != NULL) {
+		struct waiter *waiter = *link;
+		if (!pick(waiter, value)) {
+			link = &waiter->next;
+			continue;
+		}
+		*link = waiter->next;
+		feed->waiter_count--;
+		waiter_end(waiter, code, message);
+	}
+}
+
+static bool waiter_satisfied(const struct waiter *waiter, int64_t change)
+{
+	return waiter->change <= (uint64_t)change;
+}
+
+static bool waiter_late(const struct waiter *waiter, int64_t now)
+{
+	return waiter->deadline_ms <= now;
+}
+
+static bool waiter_removes(const struct waiter *waiter, int64_t unused)
+{
+	(void)unused;
+	return waiter->kind == WAITER_REMOVE;
+}
+
+static void route_value(const struct route *route, char text[INET_ADDRSTRLEN + 8])
+{
+	char address[INET_ADDRSTRLEN];
+	struct in_addr in = { .s_addr = route->ipv4 };
+
+	inet_ntop(AF_INET, &in, address, sizeof address);
+	snprintf(text, INET_ADDRSTRLEN + 8, "%s:%u", address, route->port);
+}
+
+/* The answer to a single change. */
+static void change_answered(const char *answer, void *data)
+{
+	struct waiter *waiter = data;
+
+	if (answer == NULL) {
+		/* HAProxy may or may not have it: the next whole feed settles it. */
+		waiter_keep(waiter);
+		return;
+	}
+	/* A route that HAProxy does not have is deleted as well as one that it had. */
+	if (*answer == '\0' || (waiter->kind == WAITER_REMOVE && strncmp(answer, "Key not found", 13) == 0)) {
+		waiter_end(waiter, 0, "");
+		return;
+	}
+	log_error("HAProxy refused a route change: %s; sending the whole table", answer);
+	waiter_keep(waiter);
+	feed_whole(waiter->feed);
+}
+
+static void change_send(struct feed *feed, struct waiter *waiter, const char *command)
+{
+	struct error err = ERROR_INIT;
+
+	/* While the whole table is on its way this change may not be in it: one more feed follows. */
+	if (!feed->current || haproxy_command(feed->haproxy, command, change_answered, waiter, &err) == -1)
+		waiter_keep(waiter);
+}
+
+static void whole_committed(const char *answer, void *data)
+{
+	struct feed *feed = data;
+	uint64_t sent = feed->feeding;
+
+	if (answer == NULL)
+		return; /* the next connection starts anew */
+	feed->feeding = 0;
+	if (*answer != '\0') {
+		log_error("HAProxy did not take the route table: %s", answer);
+		feed->current = false;
+		return; /* the sweep tries again */
+	}
+	waiters_end(feed, waiter_satisfied, (int64_t)sent, 0, "");
+	if (sent != feed->change)
+		feed_whole(feed);
+	else
+		feed->current = true;
+}
+
+/* A chunk that fails makes the map incomplete; commit it all the same, but feed once more. */
+static void chunk_answered(const char *answer, void *data)
+{
+	(void)data;
+	if (answer != NULL && *answer != '\0')
+		log_error("HAProxy refused routes: %s", answer);
+}
+
+static void whole_prepared(const char *answer, void *data)
+{
+	struct feed *feed = data;
+	struct error err = ERROR_INIT;
+	char chunk[FEED_CHUNK + 64], value[INET_ADDRSTRLEN + 8];
+	unsigned int version;
+
+	if (answer == NULL)
+		return;
+	if (sscanf(answer, "New version created: %u", &version) != 1) {
+		log_error("HAProxy cannot prepare map " FEED_MAP ": %s", answer);
+		feed->feeding = 0;
+		return;
+	}
+	feed->feeding = feed->change;
+	for (size_t i = 0; i < feed->table.count;) {
+		int size = snprintf(chunk, sizeof chunk, "add map @%u " FEED_MAP " <<\n", version);
+		for (; i < feed->table.count && size < FEED_CHUNK - FEED_LINE_MAX; i++) {
+			route_value(&feed->table.routes[i], value);
+			size += snprintf(chunk + size, sizeof chunk - (size_t)size, "%s %s\n",
+					 feed->table.routes[i].label, value);
+		}
+		snprintf(chunk + size, sizeof chunk - (size_t)size, "\n");
+		if (haproxy_command(feed->haproxy, chunk, chunk_answered, feed, &err) == -1)
+			return;
+	}
+	snprintf(chunk, sizeof chunk, "commit map @%u " FEED_MAP "\n", version);
+	(void)haproxy_command(feed->haproxy, chunk, whole_committed, feed, &err); /* -1: not connected, starts anew */
+}
+
+static void feed_whole(struct feed *feed)
+{
+	struct error err = ERROR_INIT;
+
+	feed->current = false;
+	if (!haproxy_connected(feed->haproxy) || !feed->known)
+		return;
+	feed->feeding = feed->change == 0 ? 1 : feed->change;
+	(void)haproxy_command(feed->haproxy, "prepare map " FEED_MAP "\n", whole_prepared, feed, &err);
+}
+
+static void feed_connected(void *data)
+{
+	struct feed *feed = data;
+
+	log_info("connected to HAProxy%s", feed->known ? ", sending all routes" : "");
+	feed_whole(feed);
+}
+
+static void feed_disconnected(void *data)
+{
+	struct feed *feed = data;
+
+	log_warning("the connection to HAProxy ended; connecting anew");
+	feed->current = false;
+	feed->feeding = 0;
+}
+
+static void feed_absent(void *data)
+{
+	/* A HAProxy that does not run forwards nothing: every removal is fulfilled. */
+	waiters_end(data, waiter_removes, 0, 0, "");
+}
+
+static void feed_sweep(void *data)
+{
+	struct feed *feed = data;
+	struct error err = ERROR_INIT;
+
+	waiters_end(feed, waiter_late, now_ms(), ETIMEDOUT,
+		    "HAProxy does not answer; the change is kept and made when it does");
+	if (!feed->current && feed->feeding == 0)
+		feed_whole(feed);
+	if (loop_set_timer(feed->timer, FEED_SWEEP_MS, &err) == -1)
+		log_error("%s", err.message);
+}
+
+struct feed *feed_new(struct loop *loop, const char *socket_path, feed_done_cb *done, void *data, struct error *err)
+{
+	struct feed *feed = calloc(1, sizeof *feed);
+	struct haproxy_events events = { .connected = feed_connected, .disconnected = feed_disconnected,
+					 .absent = feed_absent, .data = feed };
+
+	if (feed == NULL) {
+		error_set(err, ENOMEM, "no memory for the route feed");
+		return NULL;
+	}
+	feed->done = done;
+	feed->data = data;
+	feed->change = 1;
+	feed->timer = loop_add_timer(loop, FEED_SWEEP_MS, feed_sweep, feed, err);
+	feed->haproxy = feed->timer == NULL ? NULL : haproxy_new(loop, socket_path, &events, err);
+	if (feed->haproxy == NULL) {
+		loop_remove(feed->timer);
+		free(feed);
+		return NULL;
+	}
+	haproxy_open(feed->haproxy);
+	return feed;
+}
+
+int feed_set(struct feed *feed, const struct route *route, uint64_t serial, struct error *err)
+{
+	char command[FEED_LINE_MAX + 32], value[INET_ADDRSTRLEN + 8];
+	enum route_change change;
+
+	struct waiter *waiter = waiter_new(feed, WAITER_SET, serial, err);
+	if (waiter == NULL)
+		return -1;
+	if (route_table_set(&feed->table, route, &change, err) == -1) {
+		free(waiter);
+		return -1;
+	}
+	if (change == ROUTE_SAME && feed->current) {
+		waiter_end(waiter, 0, "");
+		return 0;
+	}
+	feed->change++;
+	route_value(route, value);
+	snprintf(command, sizeof command, "%s map " FEED_MAP " %s %s\n", change == ROUTE_ADDED ? "add" : "set",
+		 route->label, value);
+	change_send(feed, waiter, command);
+	return 0;
+}
+
+int feed_remove(struct feed *feed, const char *label, uint64_t serial, struct error *err)
+{
+	char command[FEED_LINE_MAX + 32];
+
+	struct waiter *waiter = waiter_new(feed, WAITER_REMOVE, serial, err);
+	if (waiter == NULL)
+		return -1;
+	route_table_remove(&feed->table, label);
+	feed->change++;
+	snprintf(command, sizeof command, "del map " FEED_MAP " %s\n", label);
+	change_send(feed, waiter, command);
+	return 0;
+}
+
+int feed_replace(struct feed *feed, struct route_table *table, uint64_t serial, struct error *err)
+{
+	struct waiter *waiter = waiter_new(feed, WAITER_REPLACE, serial, err);
+	if (waiter == NULL)
+		return -1;
+	route_table_clear(&feed->table);
+	feed->table = *table;
+	*table = (struct route_table){ 0 };
+	feed->known = true;
+	feed->change++;
+	waiter_keep(waiter);
+	if (feed->feeding == 0)
+		feed_whole(feed);
+	return 0;
+}

@@ -1,0 +1,85 @@
+#!/bin/bash
+# The same commit gives the same bits: builds everything twice at once, in two copies of the tree, and compares every artefact.
+# The second copy differs in path, user (nobody), group, umask, time zone, locale, host name, home, number of jobs, age and modes of the files, and has
+# compiled nothing before (an empty cache but for packages and kernel). The kernel's own second build is 20-kernel.t.
+# What can't be varied here: the machine's clock (every date comes from the commit; the two builds run seconds apart) and the tool root.
+# REPRODUCIBLE_KEEP=1 keeps both copies in /tmp.
+set -u
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+
+artefacts=(bin/bulkheadd bin/bulkhead-boot bin/udhcpc-event bin/bulkhead-init bin/bulkhead-unlock bin/bulkhead root.erofs kernel/microcode.cpio initramfs.cpio.zst initrd
+	bulkhead.efi bulkhead.img guest.tar)
+
+LOGS=$(realpath "$LOGS")
+work=$(mktemp -d /tmp/reproducible.XXXXXX)
+chmod 755 "$work"
+[ -n "${REPRODUCIBLE_KEEP:-}" ] || at_exit "rm -rf $work"
+
+one=$work/a two=$work/a-second-and-much-longer-path/to/the/tree
+copy() { # TO
+	mkdir -p "$1"
+	tar -c --exclude=./build/out --exclude=./.git . | tar -C "$1" -x
+}
+copy "$one"
+copy "$two"
+
+kernel=$(kernel/cached) || bail "there is no kernel to make images with"
+mkdir -p "$work/cache" "$work/home" "$work/tmp"
+ln -s "${BULKHEAD_CACHE:?}/store" "$work/cache/store"
+ln -s "$BULKHEAD_CACHE/kernel" "$work/cache/kernel"
+find "$two" -exec touch -h -d '2033-05-18 03:33:20' {} +
+chmod -R go-rwx "$two"
+chown -R nobody:nogroup "$two" "$work/cache" "$work/home"
+
+goals=(image guest)
+(cd "$one" && MAKEFLAGS='' TMPDIR=$work/tmp J=2 make --no-print-directory -j2 "${goals[@]}" >"$LOGS/first.log" 2>&1) &
+first=$!
+# shellcheck disable=SC2016 # the inner shell expands
+(cd "$two" && exec unshare --uts -- bash -eu -c '
+	hostname somewhere.else.example
+	umask 077
+	epoch=$SOURCE_DATE_EPOCH path=$PATH work=$1
+	shift
+	exec setpriv --reuid=65534 --regid=65534 --clear-groups -- \
+		env -i PATH="$path" SOURCE_DATE_EPOCH="$epoch" BULKHEAD_TOOLROOT=1 BULKHEAD_CACHE="$work/cache" J=1 \
+		HOME="$work/home" USER=somebody LOGNAME=somebody TZ=Pacific/Chatham LC_ALL=C LANG=de_DE.UTF-8 \
+		make --no-print-directory -j1 "$@"
+' bash "$work" "${goals[@]}" >"$LOGS/second.log" 2>&1) &
+second=$!
+status=0
+wait "$first" || status=$?
+ok "$status" "the first build"
+[ "$status" = 0 ] || diag "$(tail -n 20 "$LOGS/first.log")"
+status=0
+wait "$second" || status=$?
+ok "$status" "the second, elsewhere, by another user"
+[ "$status" = 0 ] || diag "$(tail -n 20 "$LOGS/second.log")"
+
+diag "kernel: ${kernel##*/}"
+for artefact in "${artefacts[@]}"; do
+	a=$one/build/out/$artefact b=$two/build/out/$artefact
+	if [ ! -e "$a" ] || [ ! -e "$b" ]; then
+		fail "$artefact was built twice"
+		continue
+	fi
+	read -r x _ < <(sha256sum "$a")
+	read -r y _ < <(sha256sum "$b")
+	if [ "$x" = "$y" ]; then
+		pass "$artefact $x"
+		continue
+	fi
+	fail "$artefact: $x then $y"
+	# What was packed tells more than the package, and the first difference more than what follows from it.
+	[ -z "${shown:-}" ] || continue
+	shown=1
+	case $artefact in
+	root.erofs) a=$one/build/out/rootfs b=$two/build/out/rootfs ;;
+	initramfs.cpio.zst) a=$one/build/out/initramfs b=$two/build/out/initramfs ;;
+	esac
+	report=$LOGS/$(basename "$artefact").diff
+	timeout 300 diffoscope --exclude-directory-metadata=yes --text "$report" --max-report-size 200000 "$a" "$b" >/dev/null 2>"$LOGS/diffoscope.log" || true
+	diag "$(cut -c 1-160 "$report" 2>/dev/null | head -n 40)
+The whole report: $report"
+done
+finish

@@ -1,0 +1,79 @@
+# tests/tests.mk - every test. Read inside the tool root only.
+#
+#   make test                     units, fuzz corpus, kernel gate, boots, API: one prove
+#   make test TESTS="boot/10-*"   some, by their path below tests/ (with or without tests/ in front); kernel/gate is one, too
+#   make test NOSKIP=1            a skipped test is a failure
+#   make fuzz                     changes the corpus at random, a minute each target (build/enter make fuzz FUZZ_SECONDS=600: longer);
+#                                 inputs that reach new code are kept in $(O)/fuzz/, worth a look and perhaps a place in the corpus
+#   make bench                    figures, medians of 5
+#
+# A unit is tests/unit/test_<noun>.c: one cmocka binary, sanitised, linked with what it uses of daemon/lib, and with the sources, libraries
+# and linker words of lines in it that look like this:   // link: daemon/api/route.c -lsqlite3 -Wl,--wrap=fsync
+# A fuzz target is tests/fuzz/fuzz_<noun>.c, with the same kind of line and its corpus in tests/fuzz/corpus/<noun>/.
+
+TEST_OUT := $(O)/tests
+UNITS := $(patsubst tests/unit/%.c,$(TEST_OUT)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(TEST_OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS_COVERAGE := $(patsubst tests/fuzz/%.c,$(TEST_OUT)/fuzz-coverage/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+test_link = $(shell sed -n 's,^// link: ,,p' $(1))
+
+# What of the library a test uses decides which of its libraries it needs, hence an archive.
+LIB_SAN_OBJECTS := $(call objects_san,$(wildcard daemon/lib/*.c))
+$(TEST_OUT)/libbulkhead-san.a: $(LIB_SAN_OBJECTS)
+	$(call note,AR,$@)
+	$(Q)mkdir -p $(@D); rm -f $@; ar rcsD $@ $^
+ALL_OBJECTS += $(LIB_SAN_OBJECTS)
+
+define test_program
+$(TEST_OUT)/$(1): $(call objects_san,$(2) $(filter %.c,$(call test_link,$(2))) $(3)) $(TEST_OUT)/libbulkhead-san.a
+	$$(call note,LINK san,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CFLAGS_SAN) -pie $$(LDFLAGS) $$(LDFLAGS_SAN) -o $$@ $$(filter %.o %.a,$$^) \
+		$(filter-out %.c,$(call test_link,$(2))) $(4) -ljansson
+ALL_OBJECTS += $(call objects_san,$(2) $(filter %.c,$(call test_link,$(2))) $(3))
+endef
+
+$(foreach u,$(UNITS),$(eval $(call test_program,unit/$(notdir $u),tests/unit/$(notdir $u).c,,-lcmocka)))
+$(foreach f,$(FUZZERS),$(eval $(call test_program,fuzz/$(notdir $f),tests/fuzz/$(notdir $f).c,tests/fuzz/driver.c)))
+
+# TESTS decides what has to be built: nobody waits for a kernel to run a unit.
+TESTS_WANTED := $(patsubst tests/%,%,$(or $(TESTS),unit/ fuzz/ kernel/ boot/ api/))
+TESTS_MACHINE := $(filter boot% api% bench% *%,$(TESTS_WANTED))
+TESTS_NEED := $(if $(filter unit% *%,$(TESTS_WANTED)),$(UNITS)) $(if $(filter fuzz% *%,$(TESTS_WANTED)),$(FUZZERS)) \
+	$(if $(TESTS_MACHINE),$(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/bin-san/bulkheadd-fake) \
+	$(if $(filter kernel% *%,$(TESTS_WANTED)),$(O)/kernel/bzImage)
+
+.PHONY: test units fuzz bench
+test: $(TESTS_NEED)
+	$(Q)O='$(O)' NOSKIP='$(NOSKIP)' tests/run $(TESTS)
+
+# The build of all units and fuzz targets alone.
+units: $(UNITS) $(FUZZERS)
+
+# For make fuzz the code under test counts its edges (the driver, which owns the hook, does not).
+FUZZ_SECONDS ?= 60
+$(O)/obj-fuzz/%.o: %.c $(BUILD_DEPS)
+	$(call note,CC fuzz,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_SAN) $(CFLAGS_$<) -fsanitize-coverage=trace-pc -MMD -MP -c -o $@ $<
+
+define fuzz_program
+$(TEST_OUT)/fuzz-coverage/$(1): $(patsubst %.c,$(O)/obj-fuzz/%.o,tests/fuzz/$(1).c $(filter %.c,$(call test_link,tests/fuzz/$(1).c)) \
+		daemon/lib/error.c daemon/lib/hex.c daemon/lib/json.c daemon/lib/hostcfg.c daemon/lib/protocol.c) \
+		$(call objects_san,tests/fuzz/driver.c) $(TEST_OUT)/libbulkhead-san.a
+	$$(call note,LINK fuzz,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CFLAGS_SAN) -pie $$(LDFLAGS) $$(LDFLAGS_SAN) -o $$@ $$(filter %.o %.a,$$^) \
+		$(filter-out %.c,$(call test_link,tests/fuzz/$(1).c)) -ljansson
+endef
+$(foreach f,$(FUZZERS_COVERAGE),$(eval $(call fuzz_program,$(notdir $f))))
+
+fuzz: $(FUZZERS_COVERAGE)
+	$(Q)for f in $(FUZZERS_COVERAGE); do \
+		noun=$${f##*/fuzz_}; folder=$(O)/fuzz/$$noun; mkdir -p $$folder; cp tests/fuzz/corpus/$$noun/* $$folder; echo "# $$noun"; \
+		$$f -s $(FUZZ_SECONDS) $$folder || { echo "$$noun failed; the input is $$folder/last" >&2; exit 1; }; \
+	done
+
+bench: $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar
+	$(Q)O='$(O)' tests/bench/bench

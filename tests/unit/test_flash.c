@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+// link: daemon/cli/flash.c daemon/cli/disk.c daemon/cli/fat.c daemon/cli/gpt.c daemon/cli/progress.c -lcrypto
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/cli/flash.h"
+#include "daemon/lib/fd.h"
+
+/* Disks here are files; block devices need a machine (tests/boot flashes one, a person sees the questions). */
+
+static char folder[PATH_MAX], image[PATH_MAX + 16], target[PATH_MAX + 16];
+
+static int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int shell(const char *format, ...)
+{
+	static char text[4 * PATH_MAX];
+	va_list ap;
+	int start = snprintf(text, sizeof text, "set -e; cd %s; export MTOOLS_SKIP_CHECK=1; ", folder);
+
+	va_start(ap, format);
+	vsnprintf(text + start, sizeof text - (size_t)start, format, ap);
+	va_end(ap);
+	return system(text);
+}
+
+static int image_make(void **state)
+{
+	(void)state;
+	unit_folder_make(folder);
+	snprintf(image, sizeof image, "%s/image", folder);
+	snprintf(target, sizeof target, "%s/target", folder);
+	return shell("truncate -s 42M image; truncate -s 36M esp\n"
+		     "printf 'label: gpt\\nsize=1MiB,name=bulkhead-bios\\nsize=36MiB,name=bulkhead-esp\\n' | sfdisk -q image\n"
+		     "/usr/sbin/mkfs.vfat -F 32 -s 1 esp >/dev/null; mmd -i esp ::/bulkhead\n"
+		     "{ printf '{}\\n'; head -c 65533 /dev/zero | tr '\\0' ' '; } >host.json; mcopy -i esp host.json ::/bulkhead/\n"
+		     "head -c 5M /dev/urandom >kernel; mcopy -i esp kernel ::/bulkhead/vmlinuz\n"
+		     "dd if=esp of=image bs=1M seek=2 conv=notrunc status=none");
+}
+
+static int image_remove(void **state)
+{
+	(void)state;
+	return shell("rm -r %s", folder);
+}
+
+/* A fresh target of that many MiB. */
+static void target_make(int mib)
+{
+	assert_int_equal(shell("rm -f target; truncate -s %dM target", mib), 0);
+}
+
+static void image_and_config_arrive(void **state)
+{
+	(void)state;
+	static const char config[] = "{\"hostname\":\"box1\"}";
+	const struct flash flash = { .image = image, .target = target, .config = config, .config_size = strlen(config), .yes = true };
+	struct error err = ERROR_INIT;
+	struct stat st;
+
+	target_make(2000);
+	if (flash_run(&flash, &err) != 0)
+		fail_msg("%s", err.message);
+	assert_int_equal(shell("mcopy -n -o -i target@@2M ::/bulkhead/host.json got; test $(stat -c %%s got) = 65536; "
+			       "test \"$(tr -d ' \\n' <got)\" = '{\"hostname\":\"box1\"}'; "
+			       "mcopy -n -o -i target@@2M ::/bulkhead/vmlinuz got; cmp got kernel; cmp -n 1048576 image target"), 0);
+	assert_int_equal(stat(target, &st), 0);
+	assert_int_equal(st.st_size, 2000L << 20);
+	assert_true(st.st_blocks * 512 < 16 << 20); /* what is zero in the image stays a hole */
+}
+
+static void a_used_disk_needs_force(void **state)
+{
+	(void)state;
+	struct flash flash = { .image = image, .target = target, .yes = true };
+	struct error err = ERROR_INIT;
+
+	/* The old bytes also lie where the image has only zeros. */
+	target_make(2000);
+	assert_int_equal(shell("head -c 40M /dev/urandom | dd of=target bs=1M conv=notrunc status=none; cp target before"), 0);
+	assert_int_equal(flash_run(&flash, &err), -1);
+	assert_int_equal(err.code, EEXIST);
+	assert_int_equal(shell("cmp target before"), 0);
+	flash.force = true;
+	if (flash_run(&flash, &err) != 0)
+		fail_msg("%s", err.message);
+	assert_int_equal(shell("cmp -n $(stat -c %%s image) image target; rm before"), 0);
+}
+
+static void no_answer_is_no(void **state)
+{
+	(void)state;
+	const struct flash flash = { .image = image, .target = target };
+	struct error err = ERROR_INIT;
+	int kept = dup(STDIN_FILENO), null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	target_make(2000);
+	dup2(null, STDIN_FILENO);
+	int result = flash_run(&flash, &err);
+	dup2(kept, STDIN_FILENO);
+	close(kept);
+	close(null);
+	assert_int_equal(result, -1);
+	assert_int_equal(err.code, ECANCELED);
+	assert_int_equal(shell("cmp -n 4096 target /dev/zero"), 0);
+}
+
+static void small_disks_are_refused(void **state)
+{
+	(void)state;
+	struct flash flash = { .image = image, .target = target, .yes = true, .swap_mib = 512 };
+	struct error err = ERROR_INIT;
+
+	target_make(42 + 512 + 1024 - 1);
+	assert_int_equal(flash_run(&flash, &err), -1);
+	assert_int_equal(err.code, ENOSPC);
+	assert_int_equal(shell("cmp -n 4096 target /dev/zero"), 0);
+	target_make(42 + 512 + 1024);
+	assert_int_equal(flash_run(&flash, &err), 0);
+}
+
+static void what_is_no_image_is_refused_before_the_disk_is_touched(void **state)
+{
+	(void)state;
+	static const char *const spoil[] = {
+		"head -c 42M /dev/urandom >bad", "true >bad", "head -c 3M image >bad",
+		"cp image bad; mdel -i bad@@2M ::/bulkhead/host.json",
+		"cp image bad; mdel -i bad@@2M ::/bulkhead/host.json; echo {} >small; mcopy -i bad@@2M small ::/bulkhead/host.json",
+		"cp image bad; dd if=/dev/zero of=bad bs=512 seek=4096 count=1 conv=notrunc status=none",
+	};
+	char bad[PATH_MAX + 16];
+	const struct flash flash = { .image = bad, .target = target, .yes = true, .force = true };
+
+	snprintf(bad, sizeof bad, "%s/bad", folder);
+	for (size_t i = 0; i < COUNT(spoil); i++) {
+		struct error err = ERROR_INIT;
+
+		target_make(2000);
+		assert_int_equal(shell("rm -f bad; %s", spoil[i]), 0);
+		if (flash_run(&flash, &err) != -1 || strstr(err.message, "not an image of Bulkhead") == NULL)
+			fail_msg("%s: %s", spoil[i], err.message);
+		assert_int_equal(shell("cmp -n 4096 target /dev/zero"), 0);
+	}
+}
+
+static void odd_targets_are_refused(void **state)
+{
+	(void)state;
+	static const char *const odd[] = { "/dev/null", "/dev/nosuchdisk", "/", "/nosuch/folder/file" };
+	struct stat st;
+
+	for (size_t i = 0; i < COUNT(odd); i++) {
+		const struct flash flash = { .image = image, .target = odd[i], .yes = true, .force = true };
+		struct error err = ERROR_INIT;
+
+		assert_int_equal(flash_run(&flash, &err), -1);
+		assert_int_not_equal(err.code, 0);
+	}
+	assert_int_equal(stat("/dev/nosuchdisk", &st), -1);
+}
+
+static void a_config_that_does_not_fit_is_refused(void **state)
+{
+	(void)state;
+	static char config[65537];
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(shell("cp image copy"), 0);
+	snprintf(target, sizeof target, "%s/copy", folder);
+	cleanup_fd int fd = open(target, O_RDWR | O_CLOEXEC);
+	snprintf(target, sizeof target, "%s/target", folder);
+	memset(config, ' ', sizeof config);
+	assert_int_equal(flash_config_write(fd, config, sizeof config, &err), -1);
+	assert_int_equal(err.code, EFBIG);
+	assert_int_equal(flash_config_write(fd, config, sizeof config - 1, &err), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(image_and_config_arrive),
+		cmocka_unit_test(a_used_disk_needs_force),
+		cmocka_unit_test(no_answer_is_no),
+		cmocka_unit_test(small_disks_are_refused),
+		cmocka_unit_test(what_is_no_image_is_refused_before_the_disk_is_touched),
+		cmocka_unit_test(odd_targets_are_refused),
+		cmocka_unit_test(a_config_that_does_not_fit_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, image_make, image_remove);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+
+#include "daemon/lib/protocol.h"
+
+/* The size of every frame, written down a second time: a struct that grows by a slip shows here. */
+static const struct {
+	uint32_t type;
+	size_t size;
+} sizes[] = {
+	{ MESSAGE_HELLO, sizeof(struct hello_message) },
+	{ MESSAGE_RESULT, sizeof(struct result_message) },
+	{ MESSAGE_HOST_STATUS, 0 },
+	{ MESSAGE_HOST_STATUS_REPLY, sizeof(struct host_status_message) },
+	{ MESSAGE_IMAGE_IMPORT, sizeof(struct image_message) },
+	{ MESSAGE_IMAGE_DELETE, sizeof(struct image_message) },
+	{ MESSAGE_IMAGE_SYNC, sizeof(struct image_message) },
+	{ MESSAGE_CONTAINER_START, sizeof(struct container_message) },
+	{ MESSAGE_CONTAINER_STOP, sizeof(struct container_stop_message) },
+	{ MESSAGE_CONTAINER_REVOKE, sizeof(struct container_id_message) },
+	{ MESSAGE_CONTAINER_DELETE, sizeof(struct container_id_message) },
+	{ MESSAGE_CONTAINER_SYNC, sizeof(struct container_message) },
+	{ MESSAGE_CONTAINER_STATE, sizeof(struct container_state_message) },
+	{ MESSAGE_ROUTE_SET, sizeof(struct route_message) },
+	{ MESSAGE_ROUTE_DELETE, sizeof(struct route_message) },
+	{ MESSAGE_ROUTE_SYNC, sizeof(struct route_message) },
+};
+
+static struct error err;
+static unsigned char payload[65536];
+
+static void the_table_is_whole(void **state)
+{
+	(void)state;
+	assert_int_equal(COUNT(sizes), MESSAGE_TYPE_COUNT - 1);
+}
+
+static void zeros_of_the_right_size_pass(void **state)
+{
+	(void)state;
+	memset(payload, 0, sizeof payload);
+	for (size_t i = 0; i < COUNT(sizes); i++)
+		assert_ok(protocol_check(sizes[i].type, payload, sizes[i].size, &err), &err);
+}
+
+static void every_other_size_fails(void **state)
+{
+	(void)state;
+	memset(payload, 0, sizeof payload);
+	for (size_t i = 0; i < COUNT(sizes); i++)
+		for (size_t size = 0; size <= 16384; size++) {
+			if (size == sizes[i].size)
+				continue;
+			if (protocol_check(sizes[i].type, payload, size, &err) != -1)
+				fail_msg("type %u took %zu bytes", sizes[i].type, size);
+			assert_int_equal(err.code, EBADMSG);
+		}
+}
+
+static void unknown_types_fail(void **state)
+{
+	(void)state;
+	static const uint32_t types[] = { 0, MESSAGE_TYPE_COUNT, MESSAGE_TYPE_COUNT + 1, 1000, INT32_MAX, 1u << 31, UINT32_MAX };
+
+	for (size_t i = 0; i < COUNT(types); i++) {
+		assert_int_equal(protocol_check(types[i], payload, 0, &err), -1);
+		assert_int_equal(err.code, EBADMSG);
+	}
+}
+
+#define ENDLESS(type, struct_name, member) { type, sizeof(struct struct_name), offsetof(struct struct_name, member), \
+	sizeof ((struct struct_name *)0)->member, #struct_name "." #member }
+
+static void every_string_must_end(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t type;
+		size_t size, offset, room;
+		const char *name;
+	} strings[] = {
+		ENDLESS(MESSAGE_RESULT, result_message, field),
+		ENDLESS(MESSAGE_RESULT, result_message, message),
+		ENDLESS(MESSAGE_HOST_STATUS_REPLY, host_status_message, kernel),
+		ENDLESS(MESSAGE_IMAGE_IMPORT, image_message, digest),
+		ENDLESS(MESSAGE_IMAGE_DELETE, image_message, digest),
+		ENDLESS(MESSAGE_IMAGE_SYNC, image_message, digest),
+		ENDLESS(MESSAGE_CONTAINER_START, container_message, id),
+		ENDLESS(MESSAGE_CONTAINER_START, container_message, project),
+		ENDLESS(MESSAGE_CONTAINER_START, container_message, realm),
+		ENDLESS(MESSAGE_CONTAINER_START, container_message, name),
+		ENDLESS(MESSAGE_CONTAINER_START, container_message, layers[0]),
+		ENDLESS(MESSAGE_CONTAINER_START, container_message, layers[CONTAINER_LAYERS_MAX - 1]),
+		ENDLESS(MESSAGE_CONTAINER_SYNC, container_message, id),
+		ENDLESS(MESSAGE_CONTAINER_SYNC, container_message, layers[7]),
+		ENDLESS(MESSAGE_CONTAINER_STOP, container_stop_message, id),
+		ENDLESS(MESSAGE_CONTAINER_REVOKE, container_id_message, id),
+		ENDLESS(MESSAGE_CONTAINER_DELETE, container_id_message, id),
+		ENDLESS(MESSAGE_CONTAINER_STATE, container_state_message, id),
+		ENDLESS(MESSAGE_CONTAINER_STATE, container_state_message, message),
+		ENDLESS(MESSAGE_ROUTE_SET, route_message, label),
+		ENDLESS(MESSAGE_ROUTE_DELETE, route_message, label),
+		ENDLESS(MESSAGE_ROUTE_SYNC, route_message, label),
+	};
+
+	for (size_t i = 0; i < COUNT(strings); i++) {
+		memset(payload, 0, sizeof payload);
+		memset(payload + strings[i].offset, 'x', strings[i].room);
+		if (protocol_check(strings[i].type, payload, strings[i].size, &err) != -1)
+			fail_msg("took an endless %s", strings[i].name);
+		assert_int_equal(err.code, EBADMSG);
+		payload[strings[i].offset + strings[i].room - 1] = '\0'; /* full to the brim is right */
+		assert_ok(protocol_check(strings[i].type, payload, strings[i].size, &err), &err);
+	}
+}
+
+static void container_words_are_bounded(void **state)
+{
+	(void)state;
+	struct container_message *container = calloc(1, sizeof *container);
+	static const struct {
+		size_t at_size;
+		size_t at_words;
+		uint32_t max;
+	} rows[] = {
+		{ offsetof(struct container_message, command_size), offsetof(struct container_message, command), COMMAND_MAX },
+		{ offsetof(struct container_message, environment_size), offsetof(struct container_message, environment),
+		  ENVIRONMENT_MAX },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint32_t *size = (uint32_t *)(void *)((char *)container + rows[i].at_size);
+		char *words = (char *)container + rows[i].at_words;
+
+		memcpy(words, "a\0b", 4);
+		*size = 4;
+		assert_ok(protocol_check(MESSAGE_CONTAINER_START, container, sizeof *container, &err), &err);
+		*size = 3; /* cut before its NUL */
+		assert_int_equal(protocol_check(MESSAGE_CONTAINER_START, container, sizeof *container, &err), -1);
+		*size = rows[i].max;
+		assert_ok(protocol_check(MESSAGE_CONTAINER_START, container, sizeof *container, &err), &err);
+		*size = rows[i].max + 1;
+		assert_int_equal(protocol_check(MESSAGE_CONTAINER_START, container, sizeof *container, &err), -1);
+		*size = UINT32_MAX;
+		assert_int_equal(protocol_check(MESSAGE_CONTAINER_SYNC, container, sizeof *container, &err), -1);
+		*size = 0;
+	}
+	container->layer_count = CONTAINER_LAYERS_MAX;
+	assert_ok(protocol_check(MESSAGE_CONTAINER_START, container, sizeof *container, &err), &err);
+	container->layer_count = CONTAINER_LAYERS_MAX + 1;
+	assert_int_equal(protocol_check(MESSAGE_CONTAINER_START, container, sizeof *container, &err), -1);
+	free(container);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_table_is_whole),
+		cmocka_unit_test(zeros_of_the_right_size_pass),
+		cmocka_unit_test(every_other_size_fails),
+		cmocka_unit_test(unknown_types_fail),
+		cmocka_unit_test(every_string_must_end),
+		cmocka_unit_test(container_words_are_bounded),
+	};
+	return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);
+}

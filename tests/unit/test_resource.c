@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+// link: daemon/cli/resource.c daemon/cli/progress.c
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+
+#include "daemon/cli/call.h"
+#include "daemon/cli/http.h"
+#include "daemon/cli/resource.h"
+
+/* What the last command sent. */
+static char sent_method[8], sent_path[256], sent_body[1024];
+
+int call_json(const struct http_target *target, const char *method, const char *path, json_t *body, json_t **ret_answer,
+	      struct error *err)
+{
+	(void)target;
+	(void)err;
+	snprintf(sent_method, sizeof sent_method, "%s", method);
+	snprintf(sent_path, sizeof sent_path, "%s", path);
+	char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+	snprintf(sent_body, sizeof sent_body, "%s", text != NULL ? text : "");
+	free(text);
+	*ret_answer = json_null();
+	return 0;
+}
+
+int call_request(const struct http_target *target, const struct http_request *request, json_t **ret_answer,
+		 struct error *err)
+{
+	(void)target;
+	(void)err;
+	snprintf(sent_method, sizeof sent_method, "%s", request->method);
+	snprintf(sent_path, sizeof sent_path, "%s", request->path);
+	*ret_answer = json_null();
+	return 0;
+}
+
+bool call_escape(const char *text, char *out, size_t size)
+{
+	return (size_t)snprintf(out, size, "%s", text) < size;
+}
+
+static int run(int count, const char *const *words, struct error *err)
+{
+	char *argv[8] = { NULL };
+
+	for (int i = 0; i < count; i++)
+		argv[i] = strdup(words[i]);
+	int result = resource_run(NULL, count, argv, err);
+	for (int i = 0; i < count; i++)
+		free(argv[i]);
+	return result;
+}
+
+#define RUN(err, ...) run(sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *), (const char *[]){ __VA_ARGS__ }, err)
+
+static void verbs_become_requests(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(RUN(&err, "host"), 0);
+	assert_string_equal(sent_path, "/api/v1/host");
+	assert_int_equal(RUN(&err, "container", "stop", "0123"), 0);
+	assert_string_equal(sent_method, "POST");
+	assert_string_equal(sent_path, "/api/v1/containers/0123/stop");
+	assert_string_equal(sent_body, "");
+	assert_int_equal(RUN(&err, "realm", "create", "home"), 0);
+	assert_string_equal(sent_body, "{\"name\":\"home\"}");
+	assert_int_equal(RUN(&err, "project", "create", "web", "realm=77"), 0);
+	assert_string_equal(sent_body, "{\"name\":\"web\",\"realm\":\"77\"}");
+	assert_int_equal(RUN(&err, "image", "import", "/dev/null"), -1);
+	assert_int_equal(err.code, EINVAL);
+}
+
+static void fields_have_two_kinds_and_levels(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(RUN(&err, "container", "create", "www", "port:=8080", "limits.memory_max:=1048576", "limits.note=a=b",
+			     "command:=[\"/bin/x\"]"), 0);
+	assert_string_equal(sent_body, "{\"name\":\"www\",\"port\":8080,\"limits\":{\"memory_max\":1048576,\"note\":\"a=b\"},"
+				       "\"command\":[\"/bin/x\"]}");
+}
+
+static void wrong_usage_sends_nothing(void **state)
+{
+	(void)state;
+	static const char *const bad[][6] = {
+		{ "container" }, { "container", "fly" }, { "container", "stop" }, { "container", "stop", "1", "2" },
+		{ "realm", "create" }, { "realm", "create", "a", "b" }, { "realm", "create", "a", "=b" },
+		{ "realm", "create", "a", ":=b" }, { "realm", "create", "a", "x:={" }, { "realm", "create", "a", "name=b" },
+		{ "realm", "create", "a", "x=1", "x.y=2" }, { "host", "now" }, { "realm", "create", "\xff" },
+	};
+	struct error err = ERROR_INIT;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		int count = 0;
+
+		while (count < 6 && bad[i][count] != NULL)
+			count++;
+		strcpy(sent_path, "");
+		if (run(count, bad[i], &err) != -1 || err.code == 0 || sent_path[0] != '\0')
+			fail_msg("case %zu was taken", i);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(verbs_become_requests),
+		cmocka_unit_test(fields_have_two_kinds_and_levels),
+		cmocka_unit_test(wrong_usage_sends_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

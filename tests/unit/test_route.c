@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+// link: daemon/api/route.c
+#include "tests/unit/unit.h"
+
+#include "daemon/api/resources.h"
+#include "daemon/api/route.h"
+
+/* The table names every handler; none is called here. */
+#define HANDLER(name) \
+	void name(struct request *request) \
+	{ \
+		(void)request; \
+		fail(); \
+	}
+HANDLER(host_show)
+HANDLER(openapi_show)
+HANDLER(tokens_list)
+HANDLER(tokens_create)
+HANDLER(tokens_show)
+HANDLER(tokens_delete)
+HANDLER(realms_list)
+HANDLER(realms_create)
+HANDLER(realms_show)
+HANDLER(realms_delete)
+HANDLER(projects_list)
+HANDLER(projects_create)
+HANDLER(projects_show)
+HANDLER(projects_delete)
+HANDLER(images_list)
+HANDLER(images_create)
+HANDLER(images_show)
+HANDLER(images_delete)
+HANDLER(containers_list)
+HANDLER(containers_create)
+HANDLER(containers_show)
+HANDLER(containers_delete)
+HANDLER(containers_start)
+HANDLER(containers_stop)
+
+static void a_pattern_takes_one_segment(void **state)
+{
+	(void)state;
+	char id[8] = "";
+
+	assert_true(route_match("/a/*", "/a/b", id, sizeof id));
+	assert_string_equal(id, "b");
+	assert_true(route_match("/a/*/c", "/a/1234567/c", id, sizeof id));
+	assert_string_equal(id, "1234567");
+	assert_false(route_match("/a/*", "/a/", id, sizeof id));
+	assert_false(route_match("/a/*", "/a", id, sizeof id));
+	assert_false(route_match("/a/*", "/a/b/", id, sizeof id));
+	assert_false(route_match("/a/*", "/a/b/c", id, sizeof id));
+	assert_false(route_match("/a/*/c", "/a//c", id, sizeof id));
+	assert_false(route_match("/a/*", "/a/12345678", id, sizeof id)); /* no room */
+	assert_false(route_match("/a", "/ab", id, sizeof id));
+	assert_false(route_match("/ab", "/a", id, sizeof id));
+}
+
+static void the_table_knows_its_methods(void **state)
+{
+	(void)state;
+	char id[80];
+	unsigned int methods;
+
+	const struct api_route *route = route_find("/api/v1/containers/abc/start", METHOD_POST, id, sizeof id, &methods);
+	assert_non_null(route);
+	assert_ptr_equal(route->handler, containers_start);
+	assert_string_equal(id, "abc");
+
+	assert_null(route_find("/api/v1/containers/abc", METHOD_POST, id, sizeof id, &methods));
+	assert_int_equal(methods, METHOD_GET | METHOD_DELETE);
+	assert_string_equal(route_allow(methods), "GET, HEAD, DELETE");
+	assert_null(route_find("/api/v1/nothing", METHOD_GET, id, sizeof id, &methods));
+	assert_int_equal(methods, 0);
+	assert_null(route_find("/api/v1/realms", (enum method)0, id, sizeof id, &methods));
+	assert_string_equal(route_allow(methods), "GET, HEAD, POST");
+}
+
+static void query_keys_are_whole_words(void **state)
+{
+	(void)state;
+	struct api_route route = { .query = " limit after name " };
+
+	assert_true(route_query_known(&route, "limit"));
+	assert_true(route_query_known(&route, "name"));
+	assert_false(route_query_known(&route, "lim"));
+	assert_false(route_query_known(&route, "imit"));
+	assert_false(route_query_known(&route, "limit after"));
+	assert_false(route_query_known(&route, " limit"));
+	assert_false(route_query_known(&route, ""));
+	route.query = "";
+	assert_false(route_query_known(&route, "limit"));
+}
+
+static void whatever_changes_something_needs_a_role(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < api_route_count; i++) {
+		if (api_routes[i].method != METHOD_GET) {
+			assert_false(api_routes[i].open);
+			assert_true(api_routes[i].role >= CALLER_OPERATOR);
+		}
+		/* One call is open to everybody: the description. */
+		if (api_routes[i].open)
+			assert_ptr_equal(api_routes[i].handler, openapi_show);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pattern_takes_one_segment),
+		cmocka_unit_test(the_table_knows_its_methods),
+		cmocka_unit_test(query_keys_are_whole_words),
+		cmocka_unit_test(whatever_changes_something_needs_a_role),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

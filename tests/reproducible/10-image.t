@@ -1,8 +1,8 @@
 #!/bin/bash
 # The same commit gives the same bits: builds everything twice at once, in two copies of the tree, and compares every artefact.
-# The second copy differs in path, user (nobody), group, umask, time zone, locale, host name, home, number of jobs, age and modes of the files, and has
-# compiled nothing before (an empty cache but for packages and kernel). The kernel's own second build is 20-kernel.t.
-# What can't be varied here: the machine's clock (every date comes from the commit; the two builds run seconds apart) and the tool root.
+# The second copy differs in path, user (nobody), group, umask, time zone, locale, host name, home, number of jobs, clock (400 days on), age and
+# modes of the files, and has compiled nothing before (an empty cache but for packages and kernel). The kernel's own second build is 20-kernel.t.
+# What can't be varied here: the tool root.
 # REPRODUCIBLE_KEEP=1 keeps both copies in /tmp.
 set -u
 # shellcheck source=tests/lib/tap.sh
@@ -43,8 +43,8 @@ first=$!
 	shift
 	exec setpriv --reuid=65534 --regid=65534 --clear-groups -- \
 		env -i PATH="$path" SOURCE_DATE_EPOCH="$epoch" BULKHEAD_TOOLROOT=1 BULKHEAD_CACHE="$work/cache" J=1 \
-		HOME="$work/home" USER=somebody LOGNAME=somebody TZ=Pacific/Chatham LC_ALL=C LANG=de_DE.UTF-8 \
-		make --no-print-directory -j1 "$@"
+		HOME="$work/home" USER=somebody LOGNAME=somebody TZ=Pacific/Chatham LC_ALL=C LANG=de_DE.UTF-8 NO_FAKE_STAT=1 \
+		faketime -f +400d make --no-print-directory -j1 "$@"
 ' bash "$work" "${goals[@]}" >"$LOGS/second.log" 2>&1) &
 second=$!
 status=0

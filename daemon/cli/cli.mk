@@ -2,9 +2,9 @@
 
 CURL := $(O)/curl
 
-$(CURL)/libcurl.a: build/curl/build build/lock/curl.lock build/lock/toolroot.lock
+$(CURL)/libcurl.a: build/library build/curl/recipe build/lock/curl.lock build/lock/toolroot.lock
 	$(call note,CURL,$@)
-	$(Q)build/curl/build $(CURL)
+	$(Q)build/library curl $(@D)
 
 CLI_SOURCES := $(wildcard daemon/cli/*.c) \
 	$(addprefix daemon/lib/,error.c fd.c hex.c hostcfg.c json.c log.c secret.c)

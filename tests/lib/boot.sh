@@ -37,9 +37,6 @@ boot_end() {
 	case $M in */base) ;; *) rm -f "$M/disk.img" ;; esac
 }
 
-# What a disk made from this image is valid for.
-image_id() { stat -Lc '%s-%Y' "$IMAGE"; }
-
 # Flash, first boot, enrol by standard input; leaves the system running.
 enroll_machine() {
 	machine_config

@@ -15,6 +15,7 @@
 #   machine_keys                       make its SSH keys, if there are none
 #   machine_config [JQ_FILTER]         write host.json: the defaults of tests, changed by the filter
 #   machine_flash [SIZE]               an empty disk of SIZE (4G) with image and host.json on it, by `bulkhead flash`
+#   image_id                           a short name for the present image
 #   machine_overlay RAW_DISK           disk.qcow2 on top of a disk that is left as it is
 #   machine_start uefi|bios [ARG...]   boot; NET=none: no network card; MEMORY=MiB; CACHE=writeback: flushes reach the
 #                                      disk before they are answered; further arguments go to QEMU,
@@ -80,6 +81,9 @@ machine_flash() {
 		return 1
 	}
 }
+
+# Which image lies on a disk that was made from this one.
+image_id() { stat -Lc '%s-%Y' "$IMAGE"; }
 
 machine_overlay() {
 	rm -f "$M/disk.img" "$M/disk.qcow2" "$M/vars.fd" "$M/console.log"

@@ -6,7 +6,7 @@ set -u
 . tests/lib/tap.sh
 
 kernel/cached >/dev/null || bail "there is no kernel"
-if kernel/reproduce done || [ -n "${CI:-}${REPRODUCE_KERNEL:-}" ]; then
+if kernel/reproduce known || [ -n "${CI:-}${REPRODUCE_KERNEL:-}" ]; then
 	trap - EXIT
 	exec kernel/reproduce
 fi

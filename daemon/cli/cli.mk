@@ -11,7 +11,7 @@ CLI_SOURCES := $(wildcard daemon/cli/*.c) \
 
 # The linker warns that static glibc cannot look up names; nothing here asks it to: c-ares does that.
 LINK_bulkhead := -static-pie -Wl,--no-warnings
-$(eval $(call program,bulkhead,$(CLI_SOURCES),$(CURL)/libcurl.a -lcares -lssl -lcrypto -lzstd -lz -ljansson))
+$(eval $(call program,bulkhead,$(CLI_SOURCES),$(CURL)/libcurl.a -lcares -lssl -lcrypto -lzstd -lz -ljansson -lblkid))
 $(O)/bin/bulkhead: $(CURL)/libcurl.a
 
 CFLAGS_daemon/cli/http.c := -isystem $(CURL)/include

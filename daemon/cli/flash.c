@@ -130,12 +130,17 @@ static int target_confirm(const struct flash *flash, const struct disk *disk, st
 {
 	char answer[16] = "";
 
-	fprintf(stderr, "%s: %s%s%" PRIu64 " MiB, %s\n", flash->target, disk->model, disk->model[0] != '\0' ? ", " : "",
-		disk->size / MIB, disk->empty ? "empty" : "NOT EMPTY");
+	if (disk->fd < 0)
+		fprintf(stderr, "%s: a new file\n", flash->target);
+	else
+		fprintf(stderr, "%s: %s%s%" PRIu64 " MiB, %s%s%s\n", flash->target, disk->model,
+			disk->model[0] != '\0' ? ", " : "", disk->size / MIB, disk->empty ? "empty" : "NOT EMPTY",
+			disk->content[0] != '\0' ? ": " : "", disk->content);
 	if (disk->partitions > 0)
 		fprintf(stderr, "%s: has %u partitions\n", flash->target, disk->partitions);
 	if (!disk->empty && !flash->force)
-		return error_set(err, EEXIST, "%s is not empty; --force overwrites all that is on it", flash->target);
+		return error_set(err, EEXIST, "%s is not empty (%s); --force overwrites all that is on it", flash->target,
+				 disk->content[0] != '\0' ? disk->content : "partitions");
 	if (flash->yes)
 		return 0;
 	if (!isatty(STDIN_FILENO))
@@ -176,16 +181,13 @@ int flash_run(const struct flash *flash, struct error *err)
 
 	if (disk_open(&disk, flash->target, err) < 0)
 		return -1;
-	/* An empty file just made is an image file in the making, not a disk: it grows. */
+	/* An empty or new file is an image file in the making, not a disk: it grows. */
 	if (disk.size < needed && (disk.block || disk.size > 0))
 		return error_set(err, ENOSPC, "%s has %" PRIu64 " MiB; the system, swap and a first GiB of data need %" PRIu64,
 				 flash->target, disk.size / MIB, needed / MIB);
 	if (target_confirm(flash, &disk, err) < 0)
 		return -1;
-	if (!disk.block && disk.size < size && ftruncate(disk.fd, (off_t)size) < 0)
-		return error_errno(err, "%s", flash->target);
-
-	if (disk_forget(&disk, size, err) < 0 || bytes_pass(image, &disk, size, "writing", wanted, err) < 0)
+	if (disk_prepare(&disk, size, err) < 0 || bytes_pass(image, &disk, size, "writing", wanted, err) < 0)
 		return error_wrap(err, "%s", flash->target);
 	if (fsync(disk.fd) < 0)
 		return error_errno(err, "%s: flushing failed", flash->target);

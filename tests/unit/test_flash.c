@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/cli/flash.c daemon/cli/disk.c daemon/cli/fat.c daemon/cli/gpt.c daemon/cli/progress.c -lcrypto
+// link: daemon/cli/flash.c daemon/cli/disk.c daemon/cli/content.c daemon/cli/fat.c daemon/cli/gpt.c daemon/cli/progress.c -lcrypto -lblkid
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -109,6 +109,76 @@ static void no_answer_is_no(void **state)
 	assert_int_equal(shell("cmp -n 4096 target /dev/zero"), 0);
 }
 
+static void what_lies_on_a_disk_is_named(void **state)
+{
+	(void)state;
+	/* 2000 MiB are 4096000 sectors; the marks of btrfs and MD by hand, the rest by its own tools. */
+	static const struct {
+		const char *make, *named;
+	} contents[] = {
+		{ "printf _BHRfS_M | put 65600; printf '\\0\\020\\0\\0\\0\\100\\0\\0' | put 65680; printf photos | put 65835",
+		  "(btrfs \"photos\")" },
+		{ "printf '\\374\\116\\053\\251\\001' | put 2097143808; printf '\\360\\177\\076' | put 2097143952", "(linux_raid_member)" },
+		{ "printf 'label: gpt\\nsize=1GiB\\n' | sfdisk -q target; dd if=/dev/zero of=target bs=1M count=1 conv=notrunc status=none",
+		  "(gpt partition table)" },
+		{ "mkswap -q -L \"$(printf 'a\\033[2Jb')\" target", "(swap \"a?[2Jb\")" },
+		{ "printf 'label: gpt\\n' | sfdisk -q target; printf _BHRfS_M | put 65600; printf '\\0\\020\\0\\0\\0\\100\\0\\0' | put 65680",
+		  "(btrfs, gpt partition table)" },
+		{ "printf x | put 70000", "(unknown data)" },
+		{ "printf x | put 2097151999", "(unknown data)" },
+	};
+	const struct flash flash = { .image = image, .target = target, .yes = true };
+
+	for (size_t i = 0; i < COUNT(contents); i++) {
+		struct error err = ERROR_INIT;
+
+		target_make(2000);
+		assert_int_equal(shell("put() { dd of=target bs=1 seek=$1 conv=notrunc status=none; }; %s", contents[i].make), 0);
+		if (flash_run(&flash, &err) != -1 || err.code != EEXIST || strstr(err.message, contents[i].named) == NULL)
+			fail_msg("%s: %s", contents[i].make, err.message);
+	}
+}
+
+static void a_new_file_is_made_after_the_question_only(void **state)
+{
+	(void)state;
+	struct flash flash = { .image = image, .target = target };
+	struct error err = ERROR_INIT;
+	int kept = dup(STDIN_FILENO), null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(shell("rm -f target"), 0);
+	dup2(null, STDIN_FILENO);
+	int result = flash_run(&flash, &err);
+	dup2(kept, STDIN_FILENO);
+	close(kept);
+	close(null);
+	assert_int_equal(result, -1);
+	assert_int_equal(err.code, ECANCELED);
+	assert_int_equal(shell("test ! -e target"), 0);
+
+	flash.yes = true;
+	assert_ok(flash_run(&flash, &err), &err);
+	assert_int_equal(shell("cmp image target"), 0);
+}
+
+static void zeros_at_the_end_of_an_image_arrive(void **state)
+{
+	(void)state;
+	char longer[PATH_MAX + 16];
+	const struct flash flash = { .image = longer, .target = target, .yes = true };
+
+	snprintf(longer, sizeof longer, "%s/longer", folder);
+	assert_int_equal(shell("cp image longer; truncate -s +3000000 longer"), 0);
+	for (int exists = 0; exists < 2; exists++) {
+		struct error err = ERROR_INIT;
+
+		assert_int_equal(shell("rm -f target; test %d = 0 || true >target", exists), 0);
+		assert_ok(flash_run(&flash, &err), &err);
+		assert_int_equal(shell("cmp longer target"), 0);
+	}
+	assert_int_equal(shell("rm longer"), 0);
+}
+
 static void small_disks_are_refused(void **state)
 {
 	(void)state;
@@ -185,6 +255,9 @@ int main(void)
 		cmocka_unit_test(image_and_config_arrive),
 		cmocka_unit_test(a_used_disk_needs_force),
 		cmocka_unit_test(no_answer_is_no),
+		cmocka_unit_test(what_lies_on_a_disk_is_named),
+		cmocka_unit_test(a_new_file_is_made_after_the_question_only),
+		cmocka_unit_test(zeros_at_the_end_of_an_image_arrive),
 		cmocka_unit_test(small_disks_are_refused),
 		cmocka_unit_test(what_is_no_image_is_refused_before_the_disk_is_touched),
 		cmocka_unit_test(odd_targets_are_refused),

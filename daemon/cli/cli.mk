@@ -15,5 +15,4 @@ $(eval $(call program,bulkhead,$(CLI_SOURCES),$(CURL)/libcurl.a -lcares -lssl -l
 $(O)/bin/bulkhead: $(CURL)/libcurl.a
 
 CFLAGS_daemon/cli/http.c := -isystem $(CURL)/include
-CFLAGS_daemon/cli/main.c := -isystem $(CURL)/include
-$(call objects,daemon/cli/http.c daemon/cli/main.c) $(call objects_san,daemon/cli/http.c daemon/cli/main.c): | $(CURL)/libcurl.a
+$(call objects,daemon/cli/http.c) $(call objects_san,daemon/cli/http.c): | $(CURL)/libcurl.a

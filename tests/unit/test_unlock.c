@@ -58,7 +58,9 @@ static int with_input(const char *input)
 	return code_wait(child);
 }
 
-/* Reads from the terminal until the text has come, or a long time passed. */
+enum { PATIENCE_MS = 20000 };
+
+/* Reads from the terminal until the text has come. False if it is closed first, or a long time passes. */
 static bool shown(int terminal, const char *text)
 {
 	char seen[4096] = "";
@@ -66,7 +68,7 @@ static bool shown(int terminal, const char *text)
 
 	while (strstr(seen, text) == NULL) {
 		struct pollfd ready = { .fd = terminal, .events = POLLIN };
-		ssize_t got = poll(&ready, 1, 30000) == 1 ? read(terminal, seen + used, sizeof seen - 1 - used) : 0;
+		ssize_t got = poll(&ready, 1, PATIENCE_MS) == 1 ? read(terminal, seen + used, sizeof seen - 1 - used) : 0;
 
 		if (got <= 0)
 			return false;
@@ -93,10 +95,9 @@ static int at_terminal(bool twice, const char *first, const char *second)
 	bool asked = shown(terminal, "assphrase: ") && write(terminal, first, strlen(first)) == (ssize_t)strlen(first);
 	if (asked && second != NULL)
 		asked = shown(terminal, "Once more: ") && write(terminal, second, strlen(second)) == (ssize_t)strlen(second);
-	char rest[256];
-	while (asked && read(terminal, rest, sizeof rest) > 0)
-		; /* until the child has gone */
-	close(terminal); /* which ends a child that still waits */
+	if (asked)
+		(void)shown(terminal, "\177"); /* what never comes: until the child has gone */
+	close(terminal); /* which ends a child that still waits, by SIGHUP */
 	int code = code_wait(child);
 	assert_true(asked);
 	return code;

@@ -71,9 +71,7 @@ int idempotency_record(struct request *request, const char *id, struct error *er
 	if (key == NULL)
 		return 0;
 	SHA256((const unsigned char *)request->body, request->body_size, hash);
-	return store_run(request->api->store, err,
-			 "INSERT INTO idempotency (caller, key, path, body, resource, created) VALUES (?, ?, ?, ?, ?, ?)",
-			 "sssbsi", request->caller.token, key, request->path, hash, sizeof hash, id, time_now_ms()) == -1
-		       ? -1
-		       : 0;
+	return store_do(request->api->store, err,
+			"INSERT INTO idempotency (caller, key, path, body, resource, created) VALUES (?, ?, ?, ?, ?, ?)",
+			"sssbsi", request->caller.token, key, request->path, hash, sizeof hash, id, time_now_ms());
 }

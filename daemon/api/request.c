@@ -183,5 +183,20 @@ void request_fail_error(struct request *request, const struct error *err)
 		}
 	}
 	log_error("%s: %s", request->path, err->message);
-	request_fail(request, 500, "internal", err->field, "%s", err->message);
+	request_fail(request, 500, "internal", err->field, "the host failed at this; its log says why");
+}
+
+void request_fail_peer(struct request *request, const struct error *err)
+{
+	static const int passing[] = { EBUSY, ENOSPC, EDQUOT, ETIMEDOUT, EPIPE, ENOBUFS, EAGAIN };
+
+	bool shown = err->field[0] != '\0';
+	for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+		shown = shown || err->code == passing[i];
+	if (shown) {
+		request_fail_error(request, err);
+		return;
+	}
+	log_error("%s: %s", request->path, err->message);
+	request_fail(request, 500, "internal", NULL, "the host failed at this; its log says why");
 }

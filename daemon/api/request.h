@@ -31,7 +31,6 @@ enum caller_role {
 struct caller {
 	enum caller_role role;
 	bool platform;        /* not bound to realms */
-	bool local;           /* root on the host, through local.sock */
 	char token[ID_TEXT];  /* its id; "" when local */
 };
 
@@ -105,6 +104,13 @@ void request_fail(struct request *request, unsigned int status, const char *code
 
 /* The same, status and code chosen by err->code. */
 void request_fail_error(struct request *request, const struct error *err);
+
+/*
+ * The same for what engine or gate said. Unless it names a field, or is about
+ * load, time or space, it is the host's failure: it is logged, and the client,
+ * whose fault it is not, gets 500 and none of the host's insides.
+ */
+void request_fail_peer(struct request *request, const struct error *err);
 
 /* The same for everything that does not exist or is another realm's: one text for both. */
 void request_fail_missing(struct request *request, const char *what, const char *field);

@@ -132,7 +132,7 @@ static bool caller_check(struct server *server, struct request *request)
 			request_fail(request, 401, "unauthorized", NULL, "only root may use this socket");
 			return false;
 		}
-		request->caller = (struct caller){ .role = CALLER_ADMIN, .platform = true, .local = true };
+		request->caller = (struct caller){ .role = CALLER_ADMIN, .platform = true };
 	} else if (request->route == NULL || !request->route->open) {
 		if (auth_caller(request->api->store, request_header(request, "Authorization"), time_now_ms(),
 				&request->caller, &err) == -1) {

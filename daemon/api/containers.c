@@ -316,12 +316,13 @@ void containers_start(struct request *request)
 	struct error err = ERROR_INIT;
 	int64_t state;
 	bool wait;
+	int set;
 
 	if (request_query_bool(request, "wait", true, &wait) == -1 || host_goes_down(request))
 		return;
 	if (store_begin(store, &err) == -1)
 		goto fail;
-	int set = wanted_set(request, CONTAINER_WANTED_RUNNING, &err);
+	set = wanted_set(request, CONTAINER_WANTED_RUNNING, &err);
 	if (set == -1 || runtime_state(store, request->id, &state, &err) == -1)
 		goto fail;
 	if (set == 0) {

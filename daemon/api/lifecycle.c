@@ -118,7 +118,7 @@ static void stop_answered(const struct message *answer, const struct error *err,
 	(void)answer;
 	runtime_stop_end(operation->api->store, operation->id);
 	if (err != NULL && err->code != ENOENT && err->code != ESRCH) {
-		request_fail_peer(operation->request, err);
+		request_fail_host(operation->request, err);
 	} else {
 		runtime_set(operation->api->store, operation->id, CONTAINER_STATE_STOPPED, "");
 		container_answer(operation->request, 200, operation->id);
@@ -150,7 +150,7 @@ void lifecycle_end(struct api *api, const char *id, struct request *request, int
 	if (peer_ask(api->engine, MESSAGE_CONTAINER_STOP, &message, sizeof message, -1, timeout_ms + OPERATION_STOP_MARGIN_MS,
 		     stop_answered, operation, &err) == -1) {
 		free(operation);
-		request_fail_peer(request, &err);
+		request_fail_host(request, &err);
 		return;
 	}
 	runtime_stop_begin(api->store, id);

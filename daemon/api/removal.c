@@ -28,7 +28,7 @@ static int removal_pause(struct operation *operation, const struct error *err)
 	log_warning("container %s is deleted but not cleaned up yet: %s", operation->id, err->message);
 	runtime_reaping(operation->api->store, operation->id, false);
 	if (operation->request != NULL)
-		request_fail_peer(operation->request, err);
+		request_fail_host(operation->request, err);
 	free(operation);
 	return -1;
 }

@@ -86,6 +86,7 @@ static int container_tell(struct sync *sync, struct error *err)
 			return -1;
 		/* A row that makes no sense must not keep all others down. Left out, it would lose its files. */
 		log_error("container %s is not started: %s", id, err->message);
+		memcpy(message.id, id, sizeof message.id);
 		message.wanted = CONTAINER_WANTED_STOPPED;
 	}
 	return sync_tell(sync, MESSAGE_CONTAINER_SYNC, &message, sizeof message, id, err);

@@ -352,10 +352,18 @@ struct server *server_new(struct api *api, int fd, int local, struct error *err)
 				 ? NULL
 				 : loop_add_fd(api->loop, info->epoll_fd, EPOLLIN, server_ready, server, err);
 	if (server->source == NULL) {
-		loop_remove(server->timer);
-		MHD_stop_daemon(server->daemon);
-		free(server);
+		server_free(server);
 		return NULL;
 	}
 	return server;
+}
+
+void server_free(struct server *server)
+{
+	if (server == NULL)
+		return;
+	loop_remove(server->source);
+	loop_remove(server->timer);
+	MHD_stop_daemon(server->daemon);
+	free(server);
 }

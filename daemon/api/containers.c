@@ -19,6 +19,7 @@
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
+#include "daemon/lib/json.h"
 
 enum { STOP_SECONDS_DEFAULT = 10, STOP_SECONDS_MAX = 300 };
 
@@ -138,14 +139,12 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 	if (sqlite3_column_bytes(row, 9) == 16)
 		memcpy(message->ipv6, sqlite3_column_blob(row, 9), 16);
 
-	json_t *command = json_loads(query_text(row, 11), 0, NULL), *environment = json_loads(query_text(row, 12), 0, NULL);
-	int result = spec_command_pack(command, message->command, sizeof message->command, &message->command_size, err);
-	if (result == 0)
-		result = spec_environment_pack(environment, message->environment, sizeof message->environment,
-					       &message->environment_size, err);
-	json_decref(command);
-	json_decref(environment);
-	return result;
+	cleanup_json json_t *command = json_loads(query_text(row, 11), 0, NULL);
+	cleanup_json json_t *environment = json_loads(query_text(row, 12), 0, NULL);
+	if (spec_command_pack(command, message->command, sizeof message->command, &message->command_size, err) == -1)
+		return -1;
+	return spec_environment_pack(environment, message->environment, sizeof message->environment,
+				     &message->environment_size, err);
 }
 
 int container_route_fill(struct api *api, const char *id, struct route_message *message, struct error *err)

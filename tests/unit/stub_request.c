@@ -32,6 +32,14 @@ const char *request_header(struct request *request, const char *name)
 	return strcmp(name, "Idempotency-Key") == 0 ? stub.key : NULL;
 }
 
+int request_query_bool(struct request *request, const char *key, bool fallback, bool *ret_value)
+{
+	(void)request;
+	(void)key;
+	*ret_value = fallback;
+	return 0;
+}
+
 int request_query_number(struct request *request, const char *key, int64_t fallback, int64_t min, int64_t max,
 			 int64_t *ret_value)
 {
@@ -48,6 +56,7 @@ void request_answer(struct request *request, unsigned int status, json_t *body)
 	assert_int_equal(stub.status, 0); /* once */
 	request->answered = true;
 	stub.status = status;
+	json_decref(stub.body);
 	stub.body = body;
 }
 

@@ -29,6 +29,7 @@ static struct {
 	int handled;           /* calls of handlers */
 	size_t body;           /* bytes that the last one saw */
 	uint64_t spooled;
+	int fails;             /* what the engine says to host_show */
 	bool full;             /* the spool takes nothing more */
 	int64_t later_ms;      /* how far the clock is ahead */
 } bench;
@@ -47,7 +48,12 @@ int64_t __wrap_time_monotonic_ms(void)
 		bench.body = request->body_size; \
 		request_answer(request, 200, json_object()); \
 	}
-HANDLER(host_show)
+void host_show(struct request *request)
+{
+	struct error err = { .code = bench.fails, .message = "cannot open /secret" };
+
+	request_fail_host(request, &err);
+}
 HANDLER(openapi_show)
 HANDLER(tokens_list)
 HANDLER(tokens_create)
@@ -265,6 +271,21 @@ static void a_query_is_read_strictly(void **state)
 	assert_int_equal(bench.handled, 1);
 }
 
+static void the_hosts_failures_are_not_the_clients(void **state)
+{
+	static const struct {
+		int code, status;
+	} kinds[] = { { ENOENT, 500 }, { EEXIST, 500 }, { EINVAL, 500 }, { EPERM, 500 }, { EIO, 500 },
+		      { EBUSY, 409 },  { ENOSPC, 507 }, { ETIMEDOUT, 503 }, { EPIPE, 503 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		bench.fails = kinds[i].code;
+		assert_int_equal(ASK("GET /api/v1/host" HEAD "\r\n"), kinds[i].status);
+		assert_true((strstr(bench.answer, "/secret") == NULL) == (kinds[i].status == 500));
+	}
+}
+
 static void a_call_without_body_takes_none(void **state)
 {
 	(void)state;
@@ -408,6 +429,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_query_is_read_strictly),
+		TEST(the_hosts_failures_are_not_the_clients),
 		TEST(a_call_without_body_takes_none),
 		TEST(json_comes_whole_or_in_chunks_and_is_bounded),
 		TEST(a_body_must_come_in_time),

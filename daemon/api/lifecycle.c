@@ -73,6 +73,8 @@ static void start_answered(const struct message *answer, const struct error *err
 		start_undo_if_deleted(operation->api, operation->id);
 	} else if (err->code == ETIMEDOUT || err->code == EPIPE) {
 		runtime_set(store, operation->id, CONTAINER_STATE_STARTING, err->message);
+	} else if (err->code == EBUSY) { /* it ends just now, by itself or by an earlier stop; the event of its end follows */
+		runtime_set(store, operation->id, CONTAINER_STATE_STOPPING, err->message);
 	} else {
 		runtime_set(store, operation->id, CONTAINER_STATE_FAILED, err->message);
 		log_warning("container %s does not start: %s", operation->id, err->message);

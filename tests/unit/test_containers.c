@@ -137,6 +137,16 @@ static void a_start_during_a_stop_is_refused_and_changes_nothing(void **state)
 	assert_int_equal(stub_count("SELECT wanted FROM containers"), 1);
 }
 
+/* Its processes are still there: to others it must not look like one that failed. */
+static void one_that_ends_by_itself_is_stopping(void **state)
+{
+	(void)state;
+	assert_int_equal(stub_call(containers_start, NULL), 0);
+	engine_says(EBUSY);
+	assert_int_equal(stub.status, 200);
+	assert_string_equal(json_string_value(json_object_get(stub.body, "state")), "stopping");
+}
+
 static void a_stop_that_fails_does_not_bar_a_start(void **state)
 {
 	(void)state;
@@ -204,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_start_during_a_stop_is_refused_and_changes_nothing),
+		TEST(one_that_ends_by_itself_is_stopping),
 		TEST(a_stop_that_fails_does_not_bar_a_start),
 		TEST(merging_is_decided_at_the_start_alone),
 		TEST(another_realm_is_left_out_while_the_first_still_stops),

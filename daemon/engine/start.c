@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/engine/address.h"
@@ -26,6 +25,7 @@
 #include "daemon/engine/netdev.h"
 #include "daemon/engine/rootfs.h"
 #include "daemon/engine/runtime.h"
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/hostcfg.h"
@@ -34,14 +34,6 @@
 #include "daemon/lib/protocol.h"
 
 static struct container_message message;
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* Names servers: those of the host's config, else what the host itself uses. */
 static int resolver_write(struct error *err)
@@ -75,7 +67,7 @@ static pid_t parent_of(pid_t pid)
 	return at == NULL || strlen(at) < 4 ? -1 : (pid_t)strtol(at + 4, NULL, 10);
 }
 
-static int started_find(pid_t init, uint64_t since, struct runtime_state *state, int pidfds[2], struct error *err)
+static int started_find(pid_t init, int64_t since, struct runtime_state *state, int pidfds[2], struct error *err)
 {
 	pid_t monitor = parent_of(init);
 
@@ -87,7 +79,7 @@ static int started_find(pid_t init, uint64_t since, struct runtime_state *state,
 	/* Seen alive after the descriptors were opened, and still parent and child: the right two. */
 	if (pidfds[0] == -1 || pidfds[1] == -1 || state->init_born == 0 || parent_of(init) != monitor)
 		return error_set(err, ESRCH, "the container ended at once; its console says why");
-	state->start_ms = (uint32_t)(now_ms() - since);
+	state->start_ms = (uint32_t)(clock_ms() - since);
 	return 0;
 }
 
@@ -115,7 +107,7 @@ static int result_send(const struct start_result *result, const int *pidfds)
 static int container_up(struct start_result *result, int pidfds[2], struct error *err)
 {
 	char host[LINK_TEXT], peer[LINK_TEXT], group[CGROUP_TEXT];
-	uint64_t since = now_ms();
+	int64_t since = clock_ms();
 	struct runtime_state state;
 	pid_t init = -1;
 

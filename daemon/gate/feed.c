@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/gate/haproxy.h"
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
@@ -51,14 +51,6 @@ struct feed {
 
 static void feed_whole(struct feed *feed);
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void waiter_end(struct waiter *waiter, int code, const char *message)
 {
 	if (waiter->serial != 0)
@@ -75,7 +67,7 @@ static struct waiter *waiter_new(struct feed *feed, enum waiter_kind kind, uint6
 		return NULL;
 	}
 	*waiter = (struct waiter){ .feed = feed, .serial = serial, .change = feed->change + 1, .kind = kind,
-				   .deadline_ms = now_ms() + FEED_WAIT_MS };
+				   .deadline_ms = clock_ms() + FEED_WAIT_MS };
 	return waiter;
 }
 
@@ -258,7 +250,7 @@ static void feed_sweep(void *data)
 	struct feed *feed = data;
 	struct error err = ERROR_INIT;
 
-	waiters_end(feed, waiter_late, now_ms(), ETIMEDOUT,
+	waiters_end(feed, waiter_late, clock_ms(), ETIMEDOUT,
 		    "HAProxy does not answer; the change is kept and made when it does");
 	if (!feed->current && feed->feeding == 0)
 		feed_whole(feed);

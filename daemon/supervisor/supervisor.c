@@ -20,9 +20,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/log.h"
@@ -64,14 +64,6 @@ struct supervisor {
 	int ending_role; /* enum role_index that is asked to end now */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* In the child: inherited descriptors to their numbers, signals to default, then the role. Never returns. */
 static _Noreturn void role_exec(const struct role *role)
 {
@@ -107,7 +99,7 @@ static void role_start(void *data)
 	struct role *role = data;
 	struct error err = ERROR_INIT;
 
-	role->started_ms = now_ms();
+	role->started_ms = clock_ms();
 	pid_t pid = fork();
 	if (pid == 0)
 		role_exec(role);
@@ -169,7 +161,7 @@ static void role_ended(pid_t pid, int status, void *data)
 			supervisor_end_next(supervisor);
 		return;
 	}
-	if (now_ms() - role->started_ms >= PAUSE_RESET_MS)
+	if (clock_ms() - role->started_ms >= PAUSE_RESET_MS)
 		role->pause_ms = PAUSE_FIRST_MS;
 	if (WIFSIGNALED(status))
 		log_error("role %s was killed by signal %d; it starts again in %lld ms", role->name, WTERMSIG(status),

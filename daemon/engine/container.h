@@ -32,7 +32,6 @@ struct container {
 	bool revoked;      /* killed for good: it is not started again */
 	bool forget;       /* not in api's list: removed from disk when it has ended */
 	bool again;        /* to be started when it has ended */
-	bool listed;       /* named by the sync under way */
 	bool killed;       /* by us, since its last start */
 	uint64_t start_ms;
 	int32_t exit_status;
@@ -61,7 +60,7 @@ void container_forget(struct container *container);
 /* How many are running or on their way. */
 unsigned container_running(void);
 
-/* True if any known container is built on the layer. */
+/* True if any known container is built on the layer. One that was revoked needs it no more. */
 bool container_uses(const char *digest);
 
 /*

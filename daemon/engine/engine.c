@@ -104,6 +104,7 @@ static void image_import(const struct message *message)
 		answer(message->serial, &err);
 		return;
 	}
+	sync_keep_image(image->digest);
 	if (layer_exists(image->digest)) {
 		answer(message->serial, NULL);
 		return;
@@ -146,6 +147,7 @@ static void container_start(const struct message *message)
 	struct error err = ERROR_INIT;
 	int result = 0;
 
+	sync_keep_container(wanted->id);
 	if (c == NULL) {
 		c = container_add(wanted, &engine.cfg, &err);
 		result = c == NULL ? -1 : 0;
@@ -154,6 +156,9 @@ static void container_start(const struct message *message)
 		if (result == 0)
 			c->message = *wanted;
 	}
+	/* A list under way may have been made before this request: the request holds. */
+	if (c != NULL && result == 0)
+		c->message.wanted = CONTAINER_WANTED_RUNNING;
 	if (result == 0)
 		result = lifecycle_start(c, message->serial, &err);
 	if (result == -1)
@@ -170,6 +175,7 @@ static void container_stop(const struct message *message)
 		answer(message->serial, NULL); /* what is not known does not run */
 		return;
 	}
+	c->message.wanted = CONTAINER_WANTED_STOPPED;
 	if (lifecycle_stop(c, stop->timeout_ms, message->serial, &err) == -1)
 		answer(message->serial, &err);
 }
@@ -202,21 +208,19 @@ static void container_delete(const struct message *message)
 static void image_sync(const struct message *message)
 {
 	struct error err = ERROR_INIT;
-	int done = sync_image(engine.loop, message->payload, &err);
+	int done = sync_image(message->payload, &err);
 
-	if (done == 1)
-		answer(message->serial, NULL);
-	if (done != -1)
-		return;
-	/* Without the whole list nothing may be called garbage: a new engine is told again. */
-	log_error("the list of images cannot be taken: %s", err.message);
-	loop_stop(engine.loop, 1);
+	if (done != 0)
+		answer(message->serial, done == 1 ? NULL : &err);
 }
 
 static void container_sync(const struct message *message)
 {
-	if (sync_container(message->payload, &engine.cfg, state_tell))
-		answer(message->serial, NULL);
+	struct error err = ERROR_INIT;
+	int done = sync_container(message->payload, &err);
+
+	if (done != 0)
+		answer(message->serial, done == 1 ? NULL : &err);
 }
 
 static void host_status(const struct message *message)
@@ -237,7 +241,7 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	}
 	switch ((enum message_type)message->type) {
 	case MESSAGE_HELLO:
-		sync_forget();
+		sync_begin();
 		return;
 	case MESSAGE_HOST_STATUS:
 		host_status(message);
@@ -316,6 +320,7 @@ static int engine_run(struct error *err)
 	engine.api = channel_new(engine.loop, ROLE_FD_API, api_says, NULL, err);
 	if (engine.api == NULL)
 		return -1;
+	sync_init(engine.loop, &engine.cfg, ENGINE_CONTAINERS, state_tell);
 	if (lifecycle_init(engine.loop, &engine.cfg, answer, state_tell, err) == -1 ||
 	    layer_init(engine.loop, err) == -1 || adopt_all(&engine.cfg, err) == -1)
 		return -1;

@@ -15,6 +15,8 @@
 
 #define CGROUP_SLICE "bulkhead.slice"
 
+enum { GROUPS_OURS = 4 }; /* levels that we or liblxc make in a group besides those of the container */
+
 static const char *const controllers[] = { "+memory", "+pids", "+cpu", "+io", "+cpuset" };
 
 static int group_make(const char *path, struct error *err)
@@ -104,11 +106,11 @@ bool cgroup_populated(const char *path)
 
 	snprintf(full, sizeof full, CGROUP_ROOT "/%s/cgroup.events", path);
 	if (file_read(full, 4096, &text, NULL, &err) == -1)
-		return false;
+		return err.code != ENOENT && err.code != ENODEV; /* not known: not called empty */
 	return strstr(text, "populated 1") != NULL;
 }
 
-/* The container made the groups below its own, so depth is bounded here, not by trust. */
+/* The container made the groups below its own; the kernel bounds their depth, and so does this. */
 static int group_remove_at(int parent, const char *name, int depth)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -140,7 +142,7 @@ int cgroup_remove(const char *path, struct error *err)
 	char full[PATH_MAX];
 
 	snprintf(full, sizeof full, CGROUP_ROOT "/%s", path);
-	if (group_remove_at(AT_FDCWD, full, 64) == -1)
+	if (group_remove_at(AT_FDCWD, full, CGROUP_DEPTH_MAX + GROUPS_OURS) == -1)
 		return error_errno(err, "cannot remove the control group %s", path);
 	return 0;
 }

@@ -14,7 +14,12 @@
 
 struct error;
 
-enum { CGROUP_TEXT = 160 };
+enum {
+	CGROUP_TEXT = 160,
+	/* What a container may make below its group: someone else has to take it away. */
+	CGROUP_DEPTH_MAX = 16,
+	CGROUP_COUNT_MAX = 1000,
+};
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 

@@ -25,14 +25,26 @@ struct container *container_find(const char *id)
 	return NULL;
 }
 
+bool container_idle(const struct container *c)
+{
+	return c->state == CONTAINER_STATE_STOPPED || c->state == CONTAINER_STATE_FAILED;
+}
+
 unsigned container_running(void)
 {
 	unsigned count = 0;
 
 	for (struct container *c = table; c != NULL; c = c->next)
-		count += c->state == CONTAINER_STATE_RUNNING || c->state == CONTAINER_STATE_STARTING ||
-			 c->state == CONTAINER_STATE_STOPPING;
+		count += !container_idle(c);
 	return count;
+}
+
+bool container_realm_busy(const char *realm)
+{
+	for (struct container *c = table; c != NULL; c = c->next)
+		if (!container_idle(c) && strcmp(c->message.realm, realm) == 0)
+			return true;
+	return false;
 }
 
 bool container_uses(const char *digest)

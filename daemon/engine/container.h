@@ -57,8 +57,14 @@ struct container *container_add(const struct container_message *message, const s
 /* Takes it out of the table and frees it; it must be stopped, nobody waits. */
 void container_forget(struct container *container);
 
+/* True if it is stopped or failed: nothing of it lives. */
+bool container_idle(const struct container *container);
+
 /* How many are running or on their way. */
 unsigned container_running(void);
+
+/* True if a container of the realm is running or on its way. */
+bool container_realm_busy(const char *realm);
 
 /* True if any known container is built on the layer. One that was revoked needs it no more. */
 bool container_uses(const char *digest);

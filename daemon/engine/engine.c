@@ -151,7 +151,7 @@ static void container_start(const struct message *message)
 	if (c == NULL) {
 		c = container_add(wanted, &engine.cfg, &err);
 		result = c == NULL ? -1 : 0;
-	} else if (c->state == CONTAINER_STATE_STOPPED || c->state == CONTAINER_STATE_FAILED) {
+	} else if (container_idle(c)) {
 		result = container_check(wanted, &engine.cfg, &err);
 		if (result == 0)
 			c->message = *wanted;

@@ -110,6 +110,9 @@ static int limits_set(struct lxc_container *guest, const struct container_messag
 		return -1;
 	if (item_print(guest, err, "lxc.cgroup2.cpu.weight", "%u", message->cpu_weight) == -1)
 		return -1;
+	if (item_print(guest, err, "lxc.cgroup2.cgroup.max.depth", "%d", CGROUP_DEPTH_MAX) == -1 ||
+	    item_print(guest, err, "lxc.cgroup2.cgroup.max.descendants", "%d", CGROUP_COUNT_MAX) == -1)
+		return -1;
 	return item_print(guest, err, "lxc.cgroup2.pids.max", "%u", message->pids_max);
 }
 

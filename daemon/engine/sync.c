@@ -105,11 +105,6 @@ int sync_image(const struct image_message *image, struct error *err)
 	return result == -1 ? -1 : 1;
 }
 
-static bool container_idle(const struct container *c)
-{
-	return c->state == CONTAINER_STATE_STOPPED || c->state == CONTAINER_STATE_FAILED;
-}
-
 /* Folders of containers that were deleted while no engine was here. */
 static void folders_sweep(void)
 {

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * removal: a container's files go from disk.
+ */
+#ifndef BULKHEAD_REMOVAL_H
+#define BULKHEAD_REMOVAL_H
+
+#include <stdint.h>
+
+#include "daemon/engine/lifecycle.h"
+
+struct error;
+struct loop;
+
+/*
+ * Removes the folder of a container that is in no table any more. The answer
+ * comes when the last file has gone, or with an error when one could not: its ids
+ * are still on disk then, and the same call tries again. -1: not begun, no answer.
+ */
+int removal_begin(struct loop *loop, const char *id, uint64_t serial, lifecycle_answer_cb *answer, struct error *err);
+
+#endif

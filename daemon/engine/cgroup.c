@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "daemon/lib/error.h"
@@ -41,10 +43,28 @@ static int group_delegate(const char *path, struct error *err)
 	return 0;
 }
 
+/* All containers together leave the host enough to go on: then one of them is killed, not a role. */
+static int memory_reserve(struct error *err)
+{
+	const uint64_t least = UINT64_C(256) << 20;
+	char text[32];
+	struct sysinfo info;
+
+	if (sysinfo(&info) == -1)
+		return error_errno(err, "cannot read the size of memory");
+	uint64_t total = (uint64_t)info.totalram * info.mem_unit, reserve = total / 20;
+	if (reserve < least)
+		reserve = least;
+	if (reserve > total / 2)
+		reserve = total / 2;
+	snprintf(text, sizeof text, "%llu", (unsigned long long)(total - reserve));
+	return file_poke(CGROUP_ROOT "/" CGROUP_SLICE "/memory.max", text, err);
+}
+
 int cgroup_init(struct error *err)
 {
 	if (group_delegate(".", err) == -1 || group_make(CGROUP_SLICE, err) == -1 ||
-	    group_delegate(CGROUP_SLICE, err) == -1)
+	    group_delegate(CGROUP_SLICE, err) == -1 || memory_reserve(err) == -1)
 		return -1;
 	return group_make(CGROUP_SLICE "/monitors", err);
 }

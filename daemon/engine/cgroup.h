@@ -23,7 +23,10 @@ enum {
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
-/* Makes bulkhead.slice with the controllers memory, pids, cpu and io; may be repeated. */
+/*
+ * Makes bulkhead.slice with the controllers memory, pids, cpu and io, and a limit
+ * of memory that leaves 5 % for the host, 256 MiB at least; may be repeated.
+ */
 int cgroup_init(struct error *err);
 
 /* Makes the slice of a realm; may be repeated. */

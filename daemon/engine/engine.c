@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -329,6 +330,20 @@ static int engine_run(struct error *err)
 	return loop_run(engine.loop, err);
 }
 
+/* Two pidfds, a timer and a helper's socket for each container. */
+static void files_raise(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1)
+		return;
+	files.rlim_cur = 4 * CONTAINERS_MAX;
+	if (files.rlim_max < files.rlim_cur)
+		files.rlim_max = files.rlim_cur;
+	if (setrlimit(RLIMIT_NOFILE, &files) == -1)
+		log_warning("cannot raise the limit of open files: %s", strerror(errno));
+}
+
 int engine_main(int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
@@ -338,6 +353,8 @@ int engine_main(int argc, char **argv)
 	log_init("engine", LOG_LEVEL_INFO);
 	umask(0022);
 	prctl(PR_SET_DUMPABLE, 0);
+	signal(SIGPIPE, SIG_IGN);
+	files_raise();
 	int code = engine_run(&err);
 	if (code == -1) {
 		log_error("%s", err.message);

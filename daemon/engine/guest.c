@@ -36,8 +36,12 @@ static const struct item items[] = {
 	{ "lxc.keyring.session", "0" }, /* keyctl is barred in the container; the engine's ring is empty */
 	{ "lxc.mount.auto", "proc:mixed sys:ro cgroup:rw:force" },
 	{ "lxc.mount.entry", "tmpfs dev/shm tmpfs nosuid,nodev,mode=1777,create=dir" },
-	/* Of the host's kernel, not of the container. */
-	{ "lxc.mount.entry", "/dev/null proc/kcore none bind,optional" },
+	/*
+	 * Of the host's kernel, not of the container. These covers are for its users
+	 * and for scanners: its root can unmount them. What holds is that the files
+	 * belong to the host's root, who is nobody in here, and ask for capabilities of
+	 * the host; what would not hold (kcore, debugfs) is not in the kernel.
+	 */
 	{ "lxc.mount.entry", "/dev/null proc/keys none bind,optional" },
 	{ "lxc.mount.entry", "/dev/null proc/timer_list none bind,optional" },
 	{ "lxc.mount.entry", "tmpfs sys/firmware tmpfs ro,nosuid,nodev,noexec,size=0,optional" },
@@ -54,6 +58,7 @@ static const struct item items[] = {
 	{ "lxc.seccomp.profile", GUEST_SECCOMP },
 	{ "lxc.seccomp.allow_nesting", "1" }, /* else liblxc, confined by the engine's filter, loads none */
 	{ "lxc.prlimit.core", "0" },
+	{ "lxc.prlimit.nofile", "1024:524288" }, /* as systemd gives its services */
 	{ "lxc.cgroup2.devices.deny", "a" },
 	{ "lxc.cgroup2.devices.allow", "c 1:3 rwm" },   /* null */
 	{ "lxc.cgroup2.devices.allow", "c 1:5 rwm" },   /* zero */

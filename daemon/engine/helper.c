@@ -32,6 +32,7 @@ __attribute__((noreturn)) static void helper_exec(int message, int result)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL); /* ignored in the engine; a container's programs expect it */
 	if (high[0] == -1 || high[1] == -1 || dup2(high[0], START_FD_MESSAGE) == -1 ||
 	    dup2(high[1], START_FD_RESULT) == -1 || close_range(START_FD_RESULT + 1, ~0U, 0) == -1)
 		_exit(126);

@@ -79,6 +79,7 @@ static _Noreturn void role_exec(const struct role *role)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL); /* ignored here, and that would be inherited */
 	/* Out of the way first: a source may have the number that another one needs. */
 	for (int i = 0; i < ROLE_FDS_MAX && role->fds[i] != -1; i++) {
 		high[i] = fcntl(role->fds[i], F_DUPFD_CLOEXEC, 64);
@@ -107,8 +108,10 @@ static void role_start(void *data)
 		error_errno(&err, "cannot start role %s", role->name);
 	if (pid == -1 || loop_add_child(role->supervisor->loop, pid, role_ended, role, &err) == NULL) {
 		log_error("%s; next try in %d ms", err.message, PAUSE_MAX_MS);
-		if (pid > 0)
+		if (pid > 0) {
 			kill(pid, SIGKILL);
+			(void)waitpid(pid, NULL, 0);
+		}
 		(void)loop_set_timer(role->timer, PAUSE_MAX_MS, &err);
 		return;
 	}
@@ -293,6 +296,9 @@ int supervisor_main(int argc, char **argv)
 	if (supervisor.loop == NULL)
 		goto fail;
 	signal(SIGPIPE, SIG_IGN);
+	/* The roles inherit it; a container does not (start.c). Without them nobody could end one that eats all memory. */
+	if (file_poke("/proc/self/oom_score_adj", "-900", &err) == -1)
+		log_warning("%s", err.message);
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
 		if (loop_add_signal(supervisor.loop, signals[i], supervisor_signal, &supervisor, &err) == NULL)
 			goto fail;

@@ -29,6 +29,10 @@
 #include "daemon/lib/message.h"
 #include "daemon/lib/protocol.h"
 
+/* The most that any import may unpack, whatever api says. */
+#define IMPORT_BYTES_MAX (UINT64_C(64) << 30)
+#define IMPORT_ENTRIES_MAX UINT64_C(2000000)
+
 static struct {
 	struct loop *loop;
 	struct channel *api;
@@ -95,21 +99,34 @@ static int digest_check(const char *digest, struct error *err)
 	return 0;
 }
 
+/* It was there: the answer to an import asked for once more, or in another realm. */
+static void layer_answer(const char *digest, uint64_t serial)
+{
+	struct result_message result = { 0 };
+	struct error err = ERROR_INIT;
+
+	if (layer_size(digest, &result, &err) == -1)
+		log_warning("the size of image sha256:%s is not known: %s", digest, err.message);
+	frame_send(MESSAGE_RESULT, serial, &result, sizeof result);
+}
+
 static void image_import(const struct message *message)
 {
-	const struct image_message *image = message->payload;
+	struct image_message image = *(const struct image_message *)message->payload;
 	struct error err = ERROR_INIT;
 	struct stat st;
 
-	if (digest_check(image->digest, &err) == -1) {
+	if (digest_check(image.digest, &err) == -1) {
 		answer(message->serial, &err);
 		return;
 	}
-	sync_keep_image(image->digest);
-	if (layer_exists(image->digest)) {
-		answer(message->serial, NULL);
+	sync_keep_image(image.digest);
+	if (layer_exists(image.digest)) {
+		layer_answer(image.digest, message->serial);
 		return;
 	}
+	image.bytes_max = image.bytes_max < IMPORT_BYTES_MAX ? image.bytes_max : IMPORT_BYTES_MAX;
+	image.entries_max = image.entries_max < IMPORT_ENTRIES_MAX ? image.entries_max : IMPORT_ENTRIES_MAX;
 	if (message->fd == -1 || fstat(message->fd, &st) == -1 || !S_ISREG(st.st_mode)) {
 		error_set(&err, EBADF, "an import comes with the descriptor of a regular file");
 		answer(message->serial, &err);
@@ -122,7 +139,7 @@ static void image_import(const struct message *message)
 		return;
 	}
 	*serial = message->serial;
-	if (layer_import(engine.loop, image, message->fd, import_done, serial, &err) == -1) {
+	if (layer_import(engine.loop, &image, message->fd, import_done, serial, &err) == -1) {
 		free(serial);
 		answer(message->serial, &err);
 	}

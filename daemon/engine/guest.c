@@ -39,8 +39,8 @@ static const struct item items[] = {
 	/*
 	 * Of the host's kernel, not of the container. These covers are for its users
 	 * and for scanners: its root can unmount them. What holds is that the files
-	 * belong to the host's root, who is nobody in here, and ask for capabilities of
-	 * the host; what would not hold (kcore, debugfs) is not in the kernel.
+	 * belong to the host's root, who is nobody in here, or show a process its own;
+	 * what would not hold (kcore, debugfs) is not in the kernel.
 	 */
 	{ "lxc.mount.entry", "/dev/null proc/keys none bind,optional" },
 	{ "lxc.mount.entry", "/dev/null proc/timer_list none bind,optional" },

@@ -30,7 +30,7 @@ struct container {
 	enum container_state state;
 	bool queued;       /* STARTING, but its helper has not been forked yet */
 	bool revoked;      /* killed for good: it is not started again */
-	bool forget;       /* not in api's list: removed from disk when it has ended */
+	bool forget;       /* deleted, or not in api's list: removed from disk when it has ended and is clean */
 	bool again;        /* to be started when it has ended */
 	bool killed;       /* by us, since its last start */
 	uint64_t start_ms;
@@ -38,9 +38,10 @@ struct container {
 	pid_t init;
 	int monitor_fd, init_fd, result_fd; /* -1 unless open; pidfds, and the helper's result socket */
 	struct loop_source *helper, *monitor, *timer;
+	struct loop_source *cleaner; /* what it left is being cleaned up: no start, no removal meanwhile */
 	unsigned tries;    /* looks at whether its processes are gone */
 	char failure[384]; /* why the start failed, or "" */
-	struct waiter *start_waiters, *end_waiters;
+	struct waiter *start_waiters, *end_waiters, *delete_waiters;
 };
 
 struct container *container_first(void);

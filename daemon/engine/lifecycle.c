@@ -2,7 +2,6 @@
 #include "daemon/engine/lifecycle.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/engine/address.h"
+#include "daemon/engine/cgroup.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/element.h"
 #include "daemon/engine/engine.h"
@@ -85,6 +85,26 @@ static void timer_start(struct container *c, int64_t ms, loop_timer_cb *cb)
 		complain(&err);
 }
 
+static void cleaned(pid_t pid, int status, void *data)
+{
+	struct container *c = data;
+	struct error err = ERROR_INIT;
+
+	(void)pid;
+	(void)status; /* it has told what it could not do */
+	c->cleaner = NULL;
+	/* A start helper that has made the slice and not yet its group must find it. */
+	if (!container_realm_busy(c->message.realm))
+		cgroup_realm_leave(c->message.realm);
+	bool again = c->again;
+	c->again = false;
+	if (c->forget)
+		removal_asked(self.loop, c, self.answer);
+	else if (again && lifecycle_start(c, 0, &err) == -1)
+		complain(&err);
+	queue_run();
+}
+
 /* All processes are gone. The answer goes first, then the slow cleaning. */
 static void ended(struct container *c)
 {
@@ -103,14 +123,11 @@ static void ended(struct container *c)
 		waiters_answer(&c->start_waiters, &err);
 	}
 	waiters_answer(&c->end_waiters, NULL);
-	remains_clean(c);
-	bool again = c->again && !c->forget;
-	c->again = false;
-	if (c->forget && lifecycle_delete(c->message.id, 0, &err) == -1)
-		complain(&err);
-	if (again && lifecycle_start(c, 0, &err) == -1)
-		complain(&err);
-	queue_run();
+	if (c->cleaner != NULL)
+		return; /* stopped again before it was clean, and had not been started */
+	c->cleaner = remains_clean(self.loop, c, cleaned, c);
+	if (c->cleaner == NULL)
+		cleaned(0, 0, c);
 }
 
 static void end_look(void *data)
@@ -171,7 +188,6 @@ static void helper_ended(pid_t pid, int status, void *data)
 	struct container *c = data;
 	struct start_result result = { 0 };
 	struct error err = ERROR_INIT;
-	struct runtime_state state = { 0 };
 	int pidfds[2];
 
 	(void)pid;
@@ -201,13 +217,7 @@ static void helper_ended(pid_t pid, int status, void *data)
 		end_begin(c);
 		return;
 	}
-	char path[PATH_MAX];
-	cleanup_free char *text = NULL;
-	size_t size = 0;
-	runtime_path(c->message.id, "state", path);
-	if (file_read(path, sizeof state, &text, &size, &err) == 0 && size == sizeof state)
-		memcpy(&state, text, sizeof state);
-	c->start_ms = state.start_ms;
+	c->start_ms = result.start_ms;
 	c->init = result.init;
 	c->state = CONTAINER_STATE_RUNNING;
 	self.state(c, "");
@@ -260,7 +270,7 @@ static void queue_run(void)
 	for (struct container *c = container_first(), *next; c != NULL && self.helpers < HELPERS_MAX; c = next) {
 		struct error err = ERROR_INIT;
 		next = c->next; /* the failure of one may take it out of the table */
-		if (!c->queued)
+		if (!c->queued || c->cleaner != NULL)
 			continue;
 		c->queued = false;
 		if (helper_begin(c, &err) == -1) {
@@ -286,7 +296,7 @@ int lifecycle_start(struct container *c, uint64_t serial, struct error *err)
 	case CONTAINER_STATE_FAILED:
 		break;
 	}
-	if (c->revoked)
+	if (c->revoked || c->forget)
 		return error_set(err, EPERM, "the container was revoked");
 	for (uint32_t i = 0; i < c->message.layer_count; i++)
 		if (!layer_exists(c->message.layers[i]))
@@ -318,6 +328,7 @@ int lifecycle_stop(struct container *c, uint32_t timeout_ms, uint64_t serial, st
 	switch (c->state) {
 	case CONTAINER_STATE_STOPPED:
 	case CONTAINER_STATE_FAILED:
+		c->again = false;
 		self.answer(serial, NULL);
 		return 0;
 	case CONTAINER_STATE_STOPPING:
@@ -368,6 +379,12 @@ int lifecycle_delete(const char *id, uint64_t serial, struct error *err)
 
 	if (c != NULL && !container_idle(c))
 		return error_set(err, EBUSY, "the container is not stopped");
+	if (c != NULL && c->cleaner != NULL) {
+		if (waiter_add(&c->delete_waiters, serial, err) == -1)
+			return -1;
+		c->forget = true;
+		return 0;
+	}
 	char text[ID_TEXT];
 	memcpy(text, id, sizeof text); /* id may be the table's own */
 	if (c != NULL)

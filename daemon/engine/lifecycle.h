@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lifecycle: containers start, run and end. Each step answers through the two
- * callbacks below. None waits for a process; but the loop stands still, after the
- * answer, while the kernel takes away the link and the groups of one that ended
- * (remains.h): no start or delete may come in between that reuses them.
+ * callbacks below; none blocks the loop.
  *
  *   STOPPED/FAILED -> STARTING (helper of start.h) -> RUNNING -> STOPPING -> STOPPED
  *
  * Opening: firewall elements, then the helper. Closing, in the order of the
  * design: element `live` out, host sockets destroyed, cgroup killed, conntrack
- * emptied; then the end is told, and link and groups are cleaned up. A container whose processes
+ * emptied; then the end is told, and link and groups are cleaned up: a start or a removal
+ * that is asked for meanwhile waits for that. A container whose processes
  * outlive SIGKILL (the kernel holds them) stays STOPPING; who waits is answered
  * ETIMEDOUT.
  */

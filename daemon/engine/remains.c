@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/engine/remains.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "daemon/engine/address.h"
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/container.h"
@@ -74,7 +79,7 @@ int remains_groups_remove(const struct container *c, struct error *err)
 	return 0;
 }
 
-void remains_clean(const struct container *c)
+static void clean(const struct container *c)
 {
 	char host[LINK_TEXT], peer[LINK_TEXT];
 	struct error err = ERROR_INIT;
@@ -82,8 +87,27 @@ void remains_clean(const struct container *c)
 	address_links(c->message.id, host, peer);
 	complain(netdev_delete(host, &err), &err);
 	complain(remains_groups_remove(c, &err), &err);
-	/* A start helper that has made the slice and not yet its group must find it. */
-	if (!container_realm_busy(c->message.realm))
-		cgroup_realm_leave(c->message.realm);
-	runtime_remove(c->message.id, true);
+	runtime_remove(c->message.id, true); /* last: while it is there, a new engine does it all again */
+}
+
+struct loop_source *remains_clean(struct loop *loop, const struct container *c, loop_child_cb *cb, void *data)
+{
+	struct error err = ERROR_INIT;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		/* A new engine must not find it at work on a link that has been made again. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		clean(c);
+		_exit(0);
+	}
+	struct loop_source *child = pid == -1 ? NULL : loop_add_child(loop, pid, cb, data, &err);
+	if (child == NULL) {
+		if (pid != -1) {
+			kill(pid, SIGKILL);
+			(void)waitpid(pid, NULL, 0);
+		}
+		clean(c);
+	}
+	return child;
 }

@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#include "daemon/lib/loop.h"
+
 struct container;
 struct error;
 
@@ -25,11 +27,12 @@ void remains_kill(struct container *container);
 bool remains_alive(const struct container *container);
 
 /*
- * Link, groups, run-time folder. The container has ended.
- * Some tens of milliseconds: the kernel waits for its readers when a link or a
- * group goes.
+ * Link, groups, run-time folder of a container that has ended: in a child,
+ * since the kernel waits for its readers when a link goes, and there may be a
+ * thousand groups. Until cb nothing may reuse them. NULL: there was no child to be
+ * had, all is done already and cb is not called.
  */
-void remains_clean(const struct container *container);
+struct loop_source *remains_clean(struct loop *loop, const struct container *container, loop_child_cb *cb, void *data);
 
 /* Groups that an end could not take away are in the way of a start. */
 int remains_groups_remove(const struct container *container, struct error *err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/engine/container.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/runtime.h"
 #include "daemon/engine/tree.h"
@@ -39,4 +40,23 @@ int removal_begin(struct loop *loop, const char *id, uint64_t serial, lifecycle_
 		return -1;
 	}
 	return 0;
+}
+
+void removal_asked(struct loop *loop, struct container *c, lifecycle_answer_cb *answer)
+{
+	struct waiter *asked = c->delete_waiters;
+	struct error err = ERROR_INIT;
+	char id[ID_TEXT];
+
+	memcpy(id, c->message.id, sizeof id);
+	container_forget(c);
+	if (asked == NULL && removal_begin(loop, id, 0, answer, &err) == -1)
+		answer(0, &err);
+	while (asked != NULL) {
+		struct waiter *waiter = asked;
+		asked = waiter->next;
+		if (removal_begin(loop, id, waiter->serial, answer, &err) == -1)
+			answer(waiter->serial, &err);
+		free(waiter);
+	}
 }

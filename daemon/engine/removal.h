@@ -9,6 +9,7 @@
 
 #include "daemon/engine/lifecycle.h"
 
+struct container;
 struct error;
 struct loop;
 
@@ -18,5 +19,8 @@ struct loop;
  * are still on disk then, and the same call tries again. -1: not begun, no answer.
  */
 int removal_begin(struct loop *loop, const char *id, uint64_t serial, lifecycle_answer_cb *answer, struct error *err);
+
+/* Takes the container out of the table, frees it, and removes its folder for each of its delete_waiters, or for nobody. */
+void removal_asked(struct loop *loop, struct container *container, lifecycle_answer_cb *answer);
 
 #endif

@@ -129,6 +129,7 @@ static int container_up(struct start_result *result, int pidfds[2], struct error
 		return -1;
 	result->monitor = state.monitor;
 	result->init = state.init;
+	result->start_ms = state.start_ms;
 	return 0;
 }
 

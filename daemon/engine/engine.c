@@ -208,6 +208,7 @@ static void container_revoke(const struct message *message)
 		answer(message->serial, NULL);
 		return;
 	}
+	c->message.wanted = CONTAINER_WANTED_STOPPED;
 	if (lifecycle_revoke(c, message->serial, &err) == -1)
 		answer(message->serial, &err);
 }

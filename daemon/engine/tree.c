@@ -25,10 +25,16 @@
 
 enum { TREE_DEPTH_MAX = 64 }; /* descriptors and stack frames at a time */
 
+/* One request. Those for the same path share a child: who asks again does not make it slower. */
 struct removal {
+	struct removal *next;
+	pid_t pid;
 	tree_done_cb *cb;
 	void *data;
+	char path[PATH_MAX];
 };
+
+static struct removal *removals;
 
 /* One walk, in the child. */
 struct walk {
@@ -135,16 +141,51 @@ static int tree_walk(const char *path)
 
 static void removal_end(pid_t pid, int status, void *data)
 {
-	struct removal *removal = data;
+	struct removal *ended = NULL;
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 
-	(void)pid;
+	(void)data;
 	if (code != 0)
 		log_warning("some files of a removed container or image are left: %s; they go at the next start",
 			    strerror(code));
-	if (removal->cb != NULL)
-		removal->cb(code, removal->data);
-	free(removal);
+	for (struct removal **at = &removals; *at != NULL;) {
+		struct removal *removal = *at;
+		if (removal->pid != pid) {
+			at = &removal->next;
+			continue;
+		}
+		*at = removal->next;
+		removal->next = ended;
+		ended = removal;
+	}
+	while (ended != NULL) { /* what a callback asks for anew is none of these */
+		struct removal *removal = ended;
+		ended = removal->next;
+		if (removal->cb != NULL)
+			removal->cb(code, removal->data);
+		free(removal);
+	}
+}
+
+/* The child that is at work on path, started now if there is none; -1 with err. */
+static pid_t child_of(struct loop *loop, const char *path, struct error *err)
+{
+	for (const struct removal *removal = removals; removal != NULL; removal = removal->next)
+		if (strcmp(removal->path, path) == 0)
+			return removal->pid;
+	pid_t pid = fork();
+	if (pid == -1)
+		return error_errno(err, "cannot start a process to remove %s", path);
+	if (pid == 0) {
+		setpriority(PRIO_PROCESS, 0, 10); /* tenants' work goes first */
+		_exit(tree_walk(path));
+	}
+	if (loop_add_child(loop, pid, removal_end, NULL, err) == NULL) {
+		kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+		return -1;
+	}
+	return pid;
 }
 
 static int path_remove(struct loop *loop, const char *path, tree_done_cb *cb, void *data, struct error *err)
@@ -153,24 +194,14 @@ static int path_remove(struct loop *loop, const char *path, tree_done_cb *cb, vo
 
 	if (removal == NULL)
 		return error_set(err, ENOMEM, "no memory to remove %s", path);
-	removal->cb = cb;
-	removal->data = data;
-	pid_t pid = fork();
-	if (pid == -1) {
-		error_errno(err, "cannot start a process to remove %s", path);
+	*removal = (struct removal){ .pid = child_of(loop, path, err), .cb = cb, .data = data };
+	if (removal->pid == -1) {
 		free(removal);
 		return -1;
 	}
-	if (pid == 0) {
-		setpriority(PRIO_PROCESS, 0, 10); /* tenants' work goes first */
-		_exit(tree_walk(path));
-	}
-	if (loop_add_child(loop, pid, removal_end, removal, err) == NULL) {
-		kill(pid, SIGKILL);
-		(void)waitpid(pid, NULL, 0);
-		free(removal);
-		return -1;
-	}
+	snprintf(removal->path, sizeof removal->path, "%s", path);
+	removal->next = removals;
+	removals = removal;
 	return 0;
 }
 

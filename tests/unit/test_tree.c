@@ -196,6 +196,33 @@ static void name_in_use_again_goes_while_the_first_is_left(void **state)
 	assert_int_equal(entries(), 1);
 }
 
+static unsigned done_count;
+
+static void done_both(int result, void *data)
+{
+	(void)data;
+	code = result;
+	if (++done_count == 2)
+		loop_stop(loop, 0);
+}
+
+static void who_asks_again_waits_for_the_same_end(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+
+	folder_put("x");
+	file_put("x/file");
+	done_count = 0;
+	assert_made(loop_add_timer(loop, PATIENCE_MS, late, NULL, &err), &err);
+	assert_ok(tree_remove(loop, folder, "x", done_both, NULL, &err), &err);
+	assert_ok(tree_remove(loop, folder, "x", done_both, NULL, &err), &err);
+	if (done_count < 2)
+		assert_int_equal(loop_run(loop, &err), 0);
+	assert_int_equal(code, 0);
+	assert_int_equal(entries(), 0);
+}
+
 static void look(void *data)
 {
 	struct loop_source **timer = data;
@@ -234,6 +261,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(link_is_removed_not_followed, setup, teardown),
 		cmocka_unit_test_setup_teardown(part_that_cannot_be_read_does_not_save_the_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(name_in_use_again_goes_while_the_first_is_left, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_asks_again_waits_for_the_same_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(sweep_frees_the_names_before_it_returns, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);

@@ -173,6 +173,17 @@ void container_forget(struct container *container)
 		}
 }
 
+void waiters_answer(struct waiter **list, void (*answer)(uint64_t serial, const struct error *err),
+		    const struct error *err)
+{
+	while (*list != NULL) {
+		struct waiter *waiter = *list;
+		*list = waiter->next;
+		answer(waiter->serial, err);
+		free(waiter);
+	}
+}
+
 int waiter_add(struct waiter **list, uint64_t serial, struct error *err)
 {
 	struct waiter *waiter = malloc(sizeof *waiter);

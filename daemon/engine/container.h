@@ -78,4 +78,8 @@ int container_check(const struct container_message *message, const struct hostcf
 
 int waiter_add(struct waiter **list, uint64_t serial, struct error *err);
 
+/* Answers all and empties the list; err NULL: success. */
+void waiters_answer(struct waiter **list, void (*answer)(uint64_t serial, const struct error *err),
+		    const struct error *err);
+
 #endif

@@ -11,10 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/engine/address.h"
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/container.h"
-#include "daemon/engine/element.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/helper.h"
 #include "daemon/engine/init.h"
@@ -48,16 +46,6 @@ static struct {
 
 static void queue_run(void);
 static void end_look(void *data);
-
-static void waiters_answer(struct waiter **list, const struct error *err)
-{
-	while (*list != NULL) {
-		struct waiter *waiter = *list;
-		*list = waiter->next;
-		self.answer(waiter->serial, err);
-		free(waiter);
-	}
-}
 
 static void complain(const struct error *err)
 {
@@ -120,9 +108,9 @@ static void ended(struct container *c)
 	if (c->start_waiters != NULL) {
 		error_set(&err, c->failure[0] != '\0' ? EIO : ECANCELED, "%s",
 			  c->failure[0] != '\0' ? c->failure : "the container was stopped while it started");
-		waiters_answer(&c->start_waiters, &err);
+		waiters_answer(&c->start_waiters, self.answer, &err);
 	}
-	waiters_answer(&c->end_waiters, NULL);
+	waiters_answer(&c->end_waiters, self.answer, NULL);
 	if (c->cleaner != NULL)
 		return; /* stopped again before it was clean, and had not been started */
 	c->cleaner = remains_clean(self.loop, c, cleaned, c);
@@ -148,8 +136,8 @@ static void end_look(void *data)
 		  c->message.id);
 	if (c->tries == END_TRIES)
 		complain(&err);
-	waiters_answer(&c->start_waiters, &err);
-	waiters_answer(&c->end_waiters, &err);
+	waiters_answer(&c->start_waiters, self.answer, &err);
+	waiters_answer(&c->end_waiters, self.answer, &err);
 	timer_start(c, END_SLOW_MS, end_look);
 }
 
@@ -221,7 +209,7 @@ static void helper_ended(pid_t pid, int status, void *data)
 	c->init = result.init;
 	c->state = CONTAINER_STATE_RUNNING;
 	self.state(c, "");
-	waiters_answer(&c->start_waiters, NULL);
+	waiters_answer(&c->start_waiters, self.answer, NULL);
 	queue_run();
 }
 
@@ -236,17 +224,7 @@ static void helper_late(void *data)
 
 static int helper_begin(struct container *c, struct error *err)
 {
-	char host[LINK_TEXT], peer[LINK_TEXT];
-
-	if (runtime_create(&c->message, err) == -1)
-		return -1;
-	if (remains_groups_remove(c, err) == -1)
-		return -1;
-	/* Before the helper: a container never runs without its anti-spoofing entries. */
-	address_links(c->message.id, host, peer);
-	if (element_add(host, c->message.ipv4, c->message.ipv6, err) == -1)
-		return -1;
-	pid_t pid = helper_fork(&c->message, &c->result_fd, err);
+	pid_t pid = helper_fork(c, &c->result_fd, err);
 	if (pid == -1)
 		return -1;
 	c->helper = loop_add_child(self.loop, pid, helper_ended, c, err);

@@ -8,7 +8,6 @@
 
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/container.h"
-#include "daemon/engine/element.h"
 #include "daemon/engine/helper.h"
 #include "daemon/engine/init.h"
 #include "daemon/engine/layer.h"
@@ -61,18 +60,10 @@ static void clean_end(void)
 	clean_cb(1, 0, clean_data);
 }
 
-int runtime_create(const struct container_message *wanted, struct error *err)
-{
-	(void)wanted;
-	starts++;
-	return error_set(err, EIO, "no start today");
-}
-
 void remains_network_close(const struct container *c) { (void)c; }
 void remains_flows_forget(const struct container *c) { (void)c; }
 void remains_kill(struct container *c) { c->killed = true; }
 bool remains_alive(const struct container *c) { return c != NULL && alive; }
-int remains_groups_remove(const struct container *c, struct error *err) { return c == NULL ? error_set(err, 1, "-") : 0; }
 void cgroup_realm_leave(const char realm[ID_TEXT]) { leaves += realm != NULL; }
 bool layer_exists(const char digest[DIGEST_TEXT]) { return digest != NULL; }
 int runtime_init(struct error *err) { (void)err; return 0; }
@@ -80,20 +71,12 @@ void runtime_remove(const char id[ID_TEXT], bool keep) { (void)id; (void)keep; }
 int32_t init_exit_status(int pidfd, bool killed) { return pidfd == -1 && killed; }
 int init_halt_signal(pid_t pid, bool system) { return pid == -1 && system; }
 
-int element_add(const char *link, uint32_t ipv4, const uint8_t ipv6[16], struct error *err)
+pid_t helper_fork(const struct container *c, int *ret_socket, struct error *err)
 {
-	(void)link;
-	(void)ipv4;
-	(void)ipv6;
-	(void)err;
-	return 0;
-}
-
-pid_t helper_fork(const struct container_message *wanted, int *ret_socket, struct error *err)
-{
-	(void)wanted;
+	(void)c;
 	*ret_socket = -1;
-	return error_set(err, EIO, "no helper");
+	starts++;
+	return error_set(err, EIO, "no start today");
 }
 
 int helper_result(int socket, struct start_result *ret_result, int ret_pidfds[2])

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "daemon/lib/clock.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
 
@@ -44,14 +44,6 @@ struct peer {
 	uint32_t round;             /* one for each process of the peer; what was sent to an earlier one is sent again */
 	bool held;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static struct question *question_take(struct peer *peer, struct question **link)
 {
@@ -172,7 +164,7 @@ static void peer_sweep(void *data)
 {
 	struct peer *peer = data;
 	struct error err = ERROR_INIT;
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	for (struct question **link = &peer->questions; *link != NULL;) {
 		if ((*link)->deadline_ms > now) {
@@ -241,7 +233,7 @@ int peer_ask(struct peer *peer, uint32_t type, const void *payload, size_t size,
 		return error_set(err, ENOMEM, "no memory for a request to %s", peer->name);
 	if (++peer->serial == 0)
 		peer->serial = 1; /* 0 marks events */
-	*question = (struct question){ .serial = peer->serial, .deadline_ms = now_ms() + timeout_ms, .type = type,
+	*question = (struct question){ .serial = peer->serial, .deadline_ms = clock_ms() + timeout_ms, .type = type,
 				       .fd = -1, .cb = cb, .data = data, .size = size };
 	if (size > 0)
 		memcpy(question->payload, payload, size);

@@ -32,6 +32,7 @@ struct sync {
 	sync_part *const *parts; /* NULL ends */
 	size_t part;
 	char last[DIGEST_TEXT];
+	uint32_t count; /* entries of the present list so far: its end bears it */
 };
 
 /* The first row of column behind last: 1 and sync->last moved on, 0: none, -1 with err. An empty row ends a list. */
@@ -50,6 +51,7 @@ static int sync_tell(struct sync *sync, uint32_t type, const void *payload, size
 	if (peer_tell(sync->peer, type, payload, size, err) == -1)
 		return -1;
 	snprintf(sync->last, sizeof sync->last, "%s", row);
+	sync->count = *row == '\0' ? 0 : sync->count + 1;
 	return *row == '\0' ? 0 : 1;
 }
 
@@ -68,6 +70,8 @@ static int image_tell(struct sync *sync, struct error *err)
 	if (sync_next(sync, "SELECT digest FROM images WHERE digest > ? ORDER BY digest LIMIT 1", image.digest,
 		      sizeof image.digest, err) == -1)
 		return -1;
+	if (image.digest[0] == '\0')
+		image.count = sync->count;
 	return sync_tell(sync, MESSAGE_IMAGE_SYNC, &image, sizeof image, image.digest, err);
 }
 
@@ -89,6 +93,8 @@ static int container_tell(struct sync *sync, struct error *err)
 		memcpy(message.id, id, sizeof message.id);
 		message.wanted = CONTAINER_WANTED_STOPPED;
 	}
+	if (next == 0)
+		message.count = sync->count;
 	return sync_tell(sync, MESSAGE_CONTAINER_SYNC, &message, sizeof message, id, err);
 }
 
@@ -101,6 +107,8 @@ static int route_tell(struct sync *sync, struct error *err)
 			     id, sizeof id, err);
 	if (next == -1 || (next == 1 && container_route_fill(sync->api, id, &route, err) == -1))
 		return -1;
+	if (next == 0)
+		route.count = sync->count;
 	return sync_tell(sync, MESSAGE_ROUTE_SYNC, &route, sizeof route, id, err);
 }
 
@@ -143,6 +151,7 @@ void sync_begin(struct sync *sync)
 	peer_hold(sync->peer);
 	sync->part = 0;
 	sync->last[0] = '\0';
+	sync->count = 0;
 	sync_step(sync);
 }
 

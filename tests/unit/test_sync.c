@@ -66,10 +66,13 @@ static void engine_takes(struct channel *channel, struct message *message, void 
 	(void)data;
 	if (message->type == MESSAGE_HELLO) {
 		bench.hellos++;
-		bench.containers = 0;
+		bench.containers = bench.images = 0;
 		bench.last[0] = '\0';
 		bench.ordered = true;
 	} else if (message->type == MESSAGE_IMAGE_SYNC) {
+		const struct image_message *image = message->payload;
+		if (image->digest[0] == '\0')
+			assert_int_equal(image->count, bench.images);
 		bench.images++;
 	} else if (message->type == MESSAGE_CONTAINER_SYNC && container->id[0] != '\0') {
 		bench.containers++;
@@ -80,6 +83,7 @@ static void engine_takes(struct channel *channel, struct message *message, void 
 			bench.watched_wanted = (int)container->wanted;
 		}
 	} else if (message->type == MESSAGE_CONTAINER_SYNC) {
+		assert_int_equal(container->count, bench.containers);
 		bench.ends++;
 	} else {
 		bench.asked++;

@@ -13,15 +13,15 @@
 
 #include "daemon/engine/adopt.h"
 #include "daemon/engine/cgroup.h"
+#include "daemon/engine/confine.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/layer.h"
 #include "daemon/engine/lifecycle.h"
 #include "daemon/engine/merge.h"
 #include "daemon/engine/netdev.h"
-#include "daemon/engine/confine.h"
 #include "daemon/engine/status.h"
-#include "daemon/engine/sync.h"
+#include "daemon/engine/truth.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/hostcfg.h"
 #include "daemon/lib/log.h"
@@ -120,7 +120,7 @@ static void image_import(const struct message *message)
 		answer(message->serial, &err);
 		return;
 	}
-	sync_keep_image(image.digest);
+	truth_keep_image(image.digest);
 	if (layer_exists(image.digest)) {
 		layer_answer(image.digest, message->serial);
 		return;
@@ -165,7 +165,7 @@ static void container_start(const struct message *message)
 	struct error err = ERROR_INIT;
 	int result = 0;
 
-	sync_keep_container(wanted->id);
+	truth_keep_container(wanted->id);
 	if (c == NULL) {
 		c = container_add(wanted, &engine.cfg, &err);
 		result = c == NULL ? -1 : 0;
@@ -227,7 +227,7 @@ static void container_delete(const struct message *message)
 static void image_sync(const struct message *message)
 {
 	struct error err = ERROR_INIT;
-	int done = sync_image(message->payload, &err);
+	int done = truth_image(message->payload, &err);
 
 	if (done != 0)
 		answer(message->serial, done == 1 ? NULL : &err);
@@ -236,7 +236,7 @@ static void image_sync(const struct message *message)
 static void container_sync(const struct message *message)
 {
 	struct error err = ERROR_INIT;
-	int done = sync_container(message->payload, &err);
+	int done = truth_container(message->payload, &err);
 
 	if (done != 0)
 		answer(message->serial, done == 1 ? NULL : &err);
@@ -260,7 +260,7 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	}
 	switch ((enum message_type)message->type) {
 	case MESSAGE_HELLO:
-		sync_begin();
+		truth_begin();
 		return;
 	case MESSAGE_HOST_STATUS:
 		host_status(message);
@@ -339,7 +339,7 @@ static int engine_run(struct error *err)
 	engine.api = channel_new(engine.loop, ROLE_FD_API, api_says, NULL, err);
 	if (engine.api == NULL)
 		return -1;
-	sync_init(engine.loop, &engine.cfg, ENGINE_CONTAINERS, state_tell);
+	truth_init(engine.loop, &engine.cfg, ENGINE_CONTAINERS, state_tell);
 	if (lifecycle_init(engine.loop, &engine.cfg, answer, state_tell, err) == -1 ||
 	    layer_init(engine.loop, err) == -1 || adopt_all(&engine.cfg, err) == -1)
 		return -1;

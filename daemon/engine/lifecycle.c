@@ -13,12 +13,12 @@
 
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/container.h"
+#include "daemon/engine/disposal.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/helper.h"
 #include "daemon/engine/init.h"
 #include "daemon/engine/layer.h"
 #include "daemon/engine/remains.h"
-#include "daemon/engine/removal.h"
 #include "daemon/engine/runtime.h"
 #include "daemon/engine/start.h"
 #include "daemon/engine/tree.h"
@@ -87,7 +87,7 @@ static void cleaned(pid_t pid, int status, void *data)
 	bool again = c->again;
 	c->again = false;
 	if (c->forget)
-		removal_asked(self.loop, c, self.answer);
+		disposal_asked(self.loop, c, self.answer);
 	else if (again && lifecycle_start(c, 0, &err) == -1)
 		complain(&err);
 	queue_run();
@@ -367,7 +367,7 @@ int lifecycle_delete(const char *id, uint64_t serial, struct error *err)
 	memcpy(text, id, sizeof text); /* id may be the table's own */
 	if (c != NULL)
 		container_forget(c);
-	return removal_begin(self.loop, text, serial, self.answer, err);
+	return disposal_begin(self.loop, text, serial, self.answer, err);
 }
 
 void lifecycle_found(struct container *c, int monitor, int init, const struct runtime_state *state)

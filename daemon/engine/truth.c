@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/engine/sync.h"
+#include "daemon/engine/truth.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -32,7 +32,7 @@ static struct {
 	lifecycle_state_cb *state;
 } self;
 
-void sync_init(struct loop *loop, const struct hostcfg *cfg, const char *folder, lifecycle_state_cb *state)
+void truth_init(struct loop *loop, const struct hostcfg *cfg, const char *folder, lifecycle_state_cb *state)
 {
 	self.loop = loop;
 	self.cfg = cfg;
@@ -46,7 +46,7 @@ static void list_begin(struct list *list)
 	*list = (struct list){ .open = true };
 }
 
-void sync_begin(void)
+void truth_begin(void)
 {
 	list_begin(&images);
 	list_begin(&containers);
@@ -63,12 +63,12 @@ static void list_keep(struct list *list, const char *name)
 	list->forgetful = true;
 }
 
-void sync_keep_image(const char *digest)
+void truth_keep_image(const char *digest)
 {
 	list_keep(&images, digest);
 }
 
-void sync_keep_container(const char *id)
+void truth_keep_container(const char *id)
 {
 	list_keep(&containers, id);
 }
@@ -89,7 +89,7 @@ static bool image_known(const char digest[DIGEST_TEXT], void *data)
 	return names_has(&images.kept, digest) || container_uses(digest);
 }
 
-int sync_image(const struct image_message *image, struct error *err)
+int truth_image(const struct image_message *image, struct error *err)
 {
 	if (!images.open)
 		return 0;
@@ -190,7 +190,7 @@ static void container_take(const struct container_message *known)
 	snprintf(c->failure, sizeof c->failure, "%s", err.message);
 }
 
-int sync_container(const struct container_message *known, struct error *err)
+int truth_container(const struct container_message *known, struct error *err)
 {
 	if (!containers.open)
 		return 0;

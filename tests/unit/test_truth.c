@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/engine/sync.c daemon/engine/names.c daemon/engine/container.c daemon/engine/address.c
+// link: daemon/engine/truth.c daemon/engine/names.c daemon/engine/container.c daemon/engine/address.c
 #include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
@@ -9,7 +9,7 @@
 
 #include "daemon/engine/container.h"
 #include "daemon/engine/layer.h"
-#include "daemon/engine/sync.h"
+#include "daemon/engine/truth.h"
 #include "daemon/lib/hostcfg.h"
 
 static struct hostcfg cfg;
@@ -114,7 +114,7 @@ static int setup(void **state)
 	unit_folder_make(folder);
 	folder_put(web.id);
 	folder_put(db.id);
-	sync_init(NULL, &cfg, folder, state_told);
+	truth_init(NULL, &cfg, folder, state_told);
 	return 0;
 }
 
@@ -125,8 +125,8 @@ static int teardown(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	(void)sync_image(&image, &err); /* closes what a test left open */
-	(void)sync_container(&none, &err);
+	(void)truth_image(&image, &err); /* closes what a test left open */
+	(void)truth_container(&none, &err);
 	while (container_first() != NULL)
 		container_forget(container_first());
 	unit_folder_remove(folder);
@@ -138,7 +138,7 @@ static int containers_end(uint32_t count)
 	struct container_message end = { .count = count };
 	struct error err = ERROR_INIT;
 
-	return sync_container(&end, &err);
+	return truth_container(&end, &err);
 }
 
 static int images_end(uint64_t count)
@@ -146,14 +146,14 @@ static int images_end(uint64_t count)
 	struct image_message end = { .count = count };
 	struct error err = ERROR_INIT;
 
-	return sync_image(&end, &err);
+	return truth_image(&end, &err);
 }
 
 static void named(const struct container_message *message)
 {
 	struct error err = ERROR_INIT;
 
-	assert_int_equal(sync_container(message, &err), 0);
+	assert_int_equal(truth_container(message, &err), 0);
 }
 
 static void image_named(const char *digest)
@@ -162,13 +162,13 @@ static void image_named(const char *digest)
 	struct error err = ERROR_INIT;
 
 	memcpy(image.digest, digest, DIGEST_TEXT);
-	assert_int_equal(sync_image(&image, &err), 0);
+	assert_int_equal(truth_image(&image, &err), 0);
 }
 
 static void whole_list_starts_what_it_names_and_removes_the_rest(void **state)
 {
 	(void)state;
-	sync_begin();
+	truth_begin();
 	named(&web);
 	assert_int_equal(containers_end(1), 1);
 	assert_int_equal(started, 1);
@@ -191,7 +191,7 @@ static void tail_of_another_list_is_ignored(void **state)
 static void count_that_differs_removes_nothing(void **state)
 {
 	(void)state;
-	sync_begin();
+	truth_begin();
 	named(&web);
 	assert_int_equal(containers_end(2), -1);
 	image_named(digest_a);
@@ -207,10 +207,10 @@ static void count_that_differs_removes_nothing(void **state)
 static void hello_begins_afresh(void **state)
 {
 	(void)state;
-	sync_begin();
+	truth_begin();
 	named(&web);
 	image_named(digest_b);
-	sync_begin();
+	truth_begin();
 	image_named(digest_a);
 	assert_int_equal(images_end(1), 1);
 	assert_true(keeps_a);
@@ -225,7 +225,7 @@ static void container_that_fails_its_check_keeps_its_folder(void **state)
 {
 	(void)state;
 	web.ipv4 = htonl(0xc0a80001); /* the pool was changed */
-	sync_begin();
+	truth_begin();
 	named(&web);
 	named(&db);
 	assert_int_equal(containers_end(2), 1);
@@ -242,7 +242,7 @@ static void container_known_before_that_fails_its_check_is_not_started(void **st
 
 	assert_made(container_add(&web, &cfg, &err), &err);
 	web.pids_max = 0;
-	sync_begin();
+	truth_begin();
 	named(&web);
 	named(&db);
 	assert_int_equal(containers_end(2), 1);
@@ -256,12 +256,12 @@ static void request_in_between_is_no_garbage(void **state)
 	(void)state;
 	struct error err = ERROR_INIT;
 
-	sync_begin();
-	sync_keep_image(digest_b);
+	truth_begin();
+	truth_keep_image(digest_b);
 	assert_int_equal(images_end(0), 1);
 	assert_false(keeps_a);
 	assert_true(keeps_b);
-	sync_keep_container(db.id);
+	truth_keep_container(db.id);
 	assert_made(container_add(&db, &cfg, &err), &err);
 	assert_int_equal(containers_end(0), 1);
 	assert_true(folder_is(db.id));
@@ -273,7 +273,7 @@ static void failing_layer_sweep_leaves_the_containers_list_alone(void **state)
 {
 	(void)state;
 	sweep_fails = EIO;
-	sync_begin();
+	truth_begin();
 	assert_int_equal(images_end(0), -1);
 	named(&web);
 	assert_int_equal(containers_end(1), 1);
@@ -285,7 +285,7 @@ static void many_images_are_taken(void **state)
 	(void)state;
 	char digest[DIGEST_TEXT];
 
-	sync_begin();
+	truth_begin();
 	image_named(digest_a);
 	for (unsigned i = 0; i < 10000; i++) {
 		snprintf(digest, sizeof digest, "%064x", i * 7919 % 10000);

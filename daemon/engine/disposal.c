@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "daemon/engine/removal.h"
+#include "daemon/engine/disposal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static void removal_end(int code, void *data)
 	free(removal);
 }
 
-int removal_begin(struct loop *loop, const char *id, uint64_t serial, lifecycle_answer_cb *answer, struct error *err)
+int disposal_begin(struct loop *loop, const char *id, uint64_t serial, lifecycle_answer_cb *answer, struct error *err)
 {
 	struct removal *removal = malloc(sizeof *removal);
 
@@ -42,7 +42,7 @@ int removal_begin(struct loop *loop, const char *id, uint64_t serial, lifecycle_
 	return 0;
 }
 
-void removal_asked(struct loop *loop, struct container *c, lifecycle_answer_cb *answer)
+void disposal_asked(struct loop *loop, struct container *c, lifecycle_answer_cb *answer)
 {
 	struct waiter *asked = c->delete_waiters;
 	struct error err = ERROR_INIT;
@@ -50,12 +50,12 @@ void removal_asked(struct loop *loop, struct container *c, lifecycle_answer_cb *
 
 	memcpy(id, c->message.id, sizeof id);
 	container_forget(c);
-	if (asked == NULL && removal_begin(loop, id, 0, answer, &err) == -1)
+	if (asked == NULL && disposal_begin(loop, id, 0, answer, &err) == -1)
 		answer(0, &err);
 	while (asked != NULL) {
 		struct waiter *waiter = asked;
 		asked = waiter->next;
-		if (removal_begin(loop, id, waiter->serial, answer, &err) == -1)
+		if (disposal_begin(loop, id, waiter->serial, answer, &err) == -1)
 			answer(waiter->serial, &err);
 		free(waiter);
 	}

@@ -10,16 +10,14 @@
 #include <time.h>
 
 #include "daemon/api/api.h"
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/log.h"
 
 int64_t time_monotonic_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return clock_ms();
 }
 
 int64_t time_now_ms(void)

@@ -106,9 +106,9 @@ int luks_probe(const char *path, enum luks_state *ret_state, struct error *err)
 
 		if (version == -1 || signature_find(path, signature, err) == -1)
 			return -1;
-		/* LUKS1 is never ours: somebody else's data, like any other. */
-		*ret_state = version != 1 && strcmp(signature, "crypto_LUKS") == 0 ? LUKS_STATE_DAMAGED
-										  : LUKS_STATE_NONE;
+		/* LUKS1 is never ours: somebody else's data, like any other. Without a first header there may be the second. */
+		bool damaged = version == 2 || (version != 1 && strcmp(signature, "crypto_LUKS") == 0);
+		*ret_state = damaged ? LUKS_STATE_DAMAGED : LUKS_STATE_NONE;
 		return 0;
 	}
 	if (code < 0)

@@ -15,6 +15,7 @@
 #include "initramfs/notice.h"
 #include "initramfs/server.h"
 #include "initramfs/signature.h"
+#include "initramfs/table.h"
 #include "initramfs/work.h"
 
 struct attempt {
@@ -95,7 +96,7 @@ static int attempt_wipe(const struct attempt *attempt, struct error *err)
 	if (luks_probe(attempt->disk.data, &state, err) == -1)
 		return -1;
 	if (attempt->wipeable && state != LUKS_STATE_UNFINISHED) {
-		if (disk_is_marked(&attempt->disk, &marked, err) == -1)
+		if (table_is_marked(&attempt->disk, &marked, err) == -1)
 			return -1;
 		if (marked)
 			return error_set(err, EEXIST, "%s was encrypted by this system; nothing is erased",

@@ -17,6 +17,7 @@
 #include "initramfs/mounts.h"
 #include "initramfs/signature.h"
 #include "initramfs/swap.h"
+#include "initramfs/table.h"
 #include "initramfs/work.h"
 
 /* mkfs.xfs is part of the OS root, not of the initramfs; run it there. */
@@ -80,7 +81,7 @@ static void data_mark(const struct disk *disk)
 	struct error err = ERROR_INIT;
 	bool marked;
 
-	if (disk_is_marked(disk, &marked, &err) == -1 || (!marked && disk_mark_encrypted(disk, &err) == -1))
+	if (table_is_marked(disk, &marked, &err) == -1 || (!marked && table_mark(disk, &err) == -1))
 		log_warning("%s", err.message); /* the next boot tries again */
 }
 
@@ -102,7 +103,7 @@ static int data_start(const struct finish_plan *plan, struct finish_reply *reply
 		return -1;
 	if (unfinished) {
 		sync();
-		if (disk_mark_encrypted(&plan->disk, err) == -1 || luks_finish(plan->disk.data, err) == -1)
+		if (table_mark(&plan->disk, err) == -1 || luks_finish(plan->disk.data, err) == -1)
 			return -1;
 		reply->complete = true;
 	} else {

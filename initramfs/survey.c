@@ -10,6 +10,7 @@
 #include "daemon/lib/hostcfg.h"
 #include "initramfs/luks.h"
 #include "initramfs/signature.h"
+#include "initramfs/table.h"
 
 static void survey_tell(struct survey *survey, enum unlock_state state, const char *text)
 {
@@ -95,7 +96,7 @@ static void survey_data(struct survey *survey, struct error *err)
 		survey_tell(survey, UNLOCK_STATE_UNUSABLE, err->message);
 		return;
 	}
-	if (disk_is_marked(&survey->disk, &marked, err) == -1) {
+	if (table_is_marked(&survey->disk, &marked, err) == -1) {
 		if (state == LUKS_STATE_NONE) {
 			survey_tell(survey, UNLOCK_STATE_UNUSABLE, err->message);
 			return;
@@ -139,6 +140,20 @@ static int survey_find_data(struct survey *survey, struct error *err)
 	return error_set(err, ENODEV, "the new partition " DISK_LABEL_DATA " did not appear on %s", survey->disk.path);
 }
 
+/* A power cut may have torn one copy of the table; with the other gone as well, so would be every partition. */
+static void survey_repair(struct survey *survey)
+{
+	struct error err = ERROR_INIT;
+	bool repaired;
+
+	if (table_repair(&survey->disk, &repaired, &err) == -1)
+		snprintf(survey->warning, sizeof survey->warning, "%.250s", err.message);
+	else if (repaired)
+		snprintf(survey->warning, sizeof survey->warning,
+			 "one copy of the partition table on %s was damaged; it was written anew from the other",
+			 survey->disk.path);
+}
+
 static int survey_find_disk(struct survey *survey, struct error *err)
 {
 	if (disk_find(&survey->disk, err) == 0)
@@ -177,9 +192,20 @@ void survey_run(const void *argument, int secret_fd, void *result)
 		snprintf(survey->warning, sizeof survey->warning,
 			 "%u disks bear a partition named " DISK_LABEL_ESP "; %s is used",
 			 survey->disk.candidates, survey->disk.path);
-	if (survey->disk.data[0] == '\0') {
+	if (survey->disk.data[0] == '\0' && survey->disk.rival[0] != '\0') {
+		char text[400];
+		snprintf(text, sizeof text,
+			 "%s and %s were both flashed and neither was used: nothing is made on either; "
+			 "wipe the partition table of one in a rescue system",
+			 survey->disk.path, survey->disk.rival);
+		survey_tell(survey, UNLOCK_STATE_UNUSABLE, text);
+		return;
+	}
+	if (survey->disk.data[0] != '\0') {
+		survey_repair(survey);
+	} else {
 		(void)hostcfg_load(ESP_CONFIG, &cfg, &err); /* on failure: the defaults, and PID 1 tells the error */
-		if (disk_complete(&survey->disk, cfg.swap_mib, &err) == -1 || survey_find_data(survey, &err) == -1) {
+		if (table_complete(&survey->disk, cfg.swap_mib, &err) == -1 || survey_find_data(survey, &err) == -1) {
 			survey_tell(survey, UNLOCK_STATE_UNUSABLE, err.message);
 			return;
 		}

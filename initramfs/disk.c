@@ -166,10 +166,12 @@ int disk_find(struct disk *ret_disk, struct error *err)
 
 		if (disk.candidates > 0 && partition_read(entries[i]->d_name, &partition) &&
 		    strcmp(partition.parent, candidates[chosen].disk) == 0) {
-			if (strcmp(partition.label, DISK_LABEL_SWAP) == 0)
+			if (strcmp(partition.label, DISK_LABEL_SWAP) == 0) {
 				device_path(disk.swap, partition.name);
-			else if (strcmp(partition.label, DISK_LABEL_DATA) == 0)
+				memcpy(disk.swap_uuid, partition.uuid, sizeof disk.swap_uuid);
+			} else if (strcmp(partition.label, DISK_LABEL_DATA) == 0) {
 				device_path(disk.data, partition.name);
+			}
 		}
 		free(entries[i]);
 	}
@@ -178,4 +180,25 @@ int disk_find(struct disk *ret_disk, struct error *err)
 		return error_set(err, ENODEV, "no disk bears a partition named " DISK_LABEL_ESP);
 	*ret_disk = disk;
 	return 0;
+}
+
+int disk_by_uuid(const char *uuid, char path[DISK_PATH_MAX], struct error *err)
+{
+	struct dirent **entries;
+	bool found = false;
+
+	int count = scandir("/sys/class/block", &entries, NULL, name_compare);
+	if (count == -1)
+		return error_errno(err, "cannot list /sys/class/block");
+	for (int i = 0; i < count; i++) {
+		struct partition partition;
+
+		if (!found && partition_read(entries[i]->d_name, &partition) && strcasecmp(partition.uuid, uuid) == 0) {
+			device_path(path, partition.name);
+			found = true;
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return found ? 0 : error_set(err, ENODEV, "the partition %s is gone", uuid);
 }

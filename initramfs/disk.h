@@ -21,12 +21,19 @@ enum { DISK_PATH_MAX = 64, DISK_CANDIDATES_MAX = 8 };
 struct disk {
 	char path[DISK_PATH_MAX]; /* "/dev/vda" */
 	char esp[DISK_PATH_MAX], swap[DISK_PATH_MAX], data[DISK_PATH_MAX]; /* "" : not there */
+	char swap_uuid[40];       /* PARTUUID; "": not known */
 	unsigned candidates;      /* disks that bear bulkhead-esp */
 	char rival[DISK_PATH_MAX]; /* one that might as well be meant: nothing may be made on either; "": none */
 };
 
 /* Looks for the boot disk in /sys/class/block. ENODEV when no disk bears bulkhead-esp. */
 int disk_find(struct disk *ret_disk, struct error *err);
+
+/*
+ * The node of a partition by its PARTUUID, as of now: between the survey and its
+ * use hours may pass, and disks may come and go. ENODEV when it is not there.
+ */
+int disk_by_uuid(const char *uuid, char path[DISK_PATH_MAX], struct error *err);
 
 /* A disk that was flashed. */
 struct disk_candidate {

@@ -112,6 +112,15 @@ static int data_start(const struct finish_plan *plan, struct finish_reply *reply
 	return 0;
 }
 
+static int swap_by_uuid(const struct disk *disk, struct error *err)
+{
+	char path[DISK_PATH_MAX];
+
+	if (disk->swap_uuid[0] == '\0')
+		return swap_start(disk->swap, err);
+	return disk_by_uuid(disk->swap_uuid, path, err) == -1 ? -1 : swap_start(path, err);
+}
+
 void finish_run(const void *argument, int secret_fd, void *result)
 {
 	const struct finish_plan *plan = argument;
@@ -126,7 +135,7 @@ void finish_run(const void *argument, int secret_fd, void *result)
 	reply->done = true;
 	if (plan->disk.swap[0] == '\0')
 		snprintf(reply->warning, sizeof reply->warning, "no swap: the disk has no partition " DISK_LABEL_SWAP);
-	else if (swap_start(plan->disk.swap, &err) == -1)
+	else if (swap_by_uuid(&plan->disk, &err) == -1)
 		snprintf(reply->warning, sizeof reply->warning, "no swap: %.240s", err.message);
 	else
 		reply->swap = true;

@@ -15,6 +15,7 @@
 #include "daemon/lib/loop.h"
 #include "daemon/lib/secret.h"
 #include "initramfs/attempt.h"
+#include "initramfs/config.h"
 #include "initramfs/console.h"
 #include "initramfs/finish.h"
 #include "initramfs/handover.h"
@@ -77,64 +78,24 @@ static void warn(const char *text)
 
 /* --- host config --- */
 
-/* The copy's path is of no interest to the owner of the file. */
-static void config_error_set(const struct error *err)
+/* What was read of the ESP; NULL: nothing so far. */
+static const struct esp *esp_get(void)
 {
-	const char *text = err->message;
-
-	if (strncmp(text, ESP_CONFIG ": ", strlen(ESP_CONFIG ": ")) == 0)
-		text += strlen(ESP_CONFIG ": ");
-	snprintf(agent.status.config_error, sizeof agent.status.config_error, "host.json: %.380s", text);
-}
-
-static void config_read(void)
-{
-	struct error err = ERROR_INIT;
-
-	agent.status.config_error[0] = '\0';
-	if (hostcfg_load(ESP_CONFIG, &agent.cfg, &err) == 0)
-		return;
-	if (err.code != ENOENT)
-		config_error_set(&err);
-	else if (agent.survey.esp.config_error[0] != '\0')
-		snprintf(agent.status.config_error, sizeof agent.status.config_error,
-			 "host.json cannot be read: %.300s", agent.survey.esp.config_error);
-	else
-		snprintf(agent.status.config_error, sizeof agent.status.config_error,
-			 agent.have_config ? "there is no host.json on the disk; defaults are used"
-					   : "no EFI partition with a host.json so far; defaults are used");
-	notice("host config: %s", agent.status.config_error);
-	if (err.code != ENOENT)
-		notice("host config: the network uses DHCP and IPv6 by router; SSH keys that can be read still unlock");
+	return agent.have_config ? &agent.survey.esp : NULL;
 }
 
 /* When the disk was looked at, or after a while without: who comes by SSH finds a state that says something. */
-static void ssh_apply(void *data)
+static void ssh_due(void *data)
 {
 	(void)data;
-	if (!agent.have_config || agent.opened)
-		return; /* no ESP yet: no keys, no host key */
-	if (agent.survey.esp.have_key && !sshd_is_running())
-		sshd_configure(agent.loop, &agent.cfg);
-	if (sshd_is_running() && agent.status.times.ssh == 0) {
-		agent.status.times.ssh = status_now();
-		notice("SSH on port %u for %zu key%s, host key %s", agent.cfg.unlock_port, agent.cfg.key_count,
-		       agent.cfg.key_count == 1 ? "" : "s", agent.survey.esp.fingerprint);
-	}
+	config_ssh(agent.loop, &agent.cfg, &agent.status, esp_get());
 }
 
-static void config_apply(void)
+static void config_take(void)
 {
 	agent.configured = true;
-	config_read();
-	if (sethostname(agent.cfg.hostname, strlen(agent.cfg.hostname)) == -1)
-		log_warning("cannot set the host name: %s", strerror(errno));
-	network_configure(&agent.cfg);
-	agent.status.times.network = status_now();
-	if (agent.have_config && agent.cfg.key_count == 0)
-		notice("no SSH key may unlock: put {\"ssh\":{\"keys\":[\"ssh-ed25519 AAAA...\"]}} into "
-		       "bulkhead/host.json on the EFI partition, or use this console");
-	timer_set(&agent.ssh_timer, SSH_WAIT_MS, ssh_apply);
+	config_apply(&agent.cfg, &agent.status, esp_get());
+	timer_set(&agent.ssh_timer, SSH_WAIT_MS, ssh_due);
 }
 
 static void config_due(void *data)
@@ -142,7 +103,7 @@ static void config_due(void *data)
 	(void)data;
 	if (!agent.configured) {
 		warn("no EFI partition with a host config so far; the network comes up with defaults");
-		config_apply();
+		config_take();
 	}
 }
 
@@ -217,7 +178,7 @@ static void survey_done(const struct work_outcome *outcome, void *data)
 		return;
 	survey_take(outcome);
 	if (agent.survey.state != UNLOCK_STATE_NO_DISK)
-		ssh_apply(NULL);
+		ssh_due(NULL);
 	if (state_is_settled(agent.survey.state) && !esp_is_wanted())
 		agent.status.times.disk = status_now();
 	else
@@ -246,7 +207,7 @@ static void survey_esp_done(const struct work_outcome *outcome, void *data)
 		if (seen->esp.warning[0] != '\0')
 			warn(seen->esp.warning);
 		if (first || (before.config_error[0] != '\0' && seen->esp.config_error[0] == '\0'))
-			config_apply();
+			config_take();
 	}
 	if (seen != NULL && seen->state == UNLOCK_STATE_NO_DISK)
 		survey_done(outcome, NULL);

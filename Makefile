@@ -24,15 +24,15 @@ inside:
 else
 
 include build/rules.mk
--include daemon/daemon.mk
--include initramfs/initramfs.mk
--include kernel/kernel.mk
--include rootfs/rootfs.mk
+include daemon/daemon.mk
+include initramfs/initramfs.mk
+include kernel/kernel.mk
+include rootfs/rootfs.mk
 include build/image.mk
--include tests/tests.mk
+include tests/tests.mk
 
 # Shell is glue, and stays clean; nothing is left undone in the text.
-SCRIPTS = $(shell grep -rlE --exclude-dir=out --exclude-dir=.git '^\#!/bin/(ba)?sh' .)
+SCRIPTS = $(shell grep -rlE --exclude-dir=out --exclude-dir=.git '^\#( shellcheck shell=|!/bin/(ba)?sh)' .)
 .PHONY: lint
 lint:
 	$(call note,LINT,shell scripts)
@@ -56,6 +56,7 @@ lock:
 	@build/relock
 
 clean:
+	@[ ! -e build/out/run/pid ] || $(MAKE) --no-print-directory stop
 	rm -rf build/out
 
 # Also the tool roots that no lock names any more, and packages that no lock names.

@@ -8,7 +8,7 @@
 #   $(O)/bulkhead.img       raw GPT disk, BIOS and UEFI
 #   $(O)/guest.tar          a small Debian with a web server
 #
-# The kernel's folder gives $(O)/kernel/bzImage and, by the variables below, microcode and firmware.
+# The kernel's folder gives $(O)/kernel/bzImage, a stamp for its hardening, and, by the variables below, microcode and firmware.
 
 # An uncompressed early cpio; a folder that is laid over the initramfs.
 MICROCODE ?=
@@ -51,7 +51,7 @@ $(O)/cmdline: kernel/cmdline
 
 STUB := /usr/lib/systemd/boot/efi/linuxx64.efi.stub
 
-$(O)/bulkhead.efi: $(BZIMAGE) $(O)/initrd $(O)/cmdline build/boot/os-release $(EPOCH)
+$(O)/bulkhead.efi: $(BZIMAGE) $(KERNEL_GATE) $(O)/initrd $(O)/cmdline build/boot/os-release $(EPOCH)
 	$(call note,UKI,$@)
 	$(Q)ukify build --linux=$(BZIMAGE) --initrd=$(O)/initrd --cmdline=@$(O)/cmdline --os-release=@build/boot/os-release \
 		--uname="$$(build/kernel-release $(BZIMAGE))" --efi-arch=x64 --stub=$(STUB) --output=$@ >$(O)/ukify.log 2>&1 || \

@@ -21,5 +21,12 @@ lock_lines() { sed -e '/^#/d' -e '/^$/d' "$1"; }
 # lock_id FILE...: one short name for the contents of some files.
 lock_id() { cat "$@" | sha256sum | cut -c1-16; }
 
+# Where packages come from. MIRROR and MIRROR_SECURITY name other mirrors, for instance a day of the snapshot archive; the security
+# mirror is by default the one beside the mirror: .../debian/20260131T000000Z, .../debian-security/20260131T000000Z.
+# shellcheck disable=SC2034
+mirror=${MIRROR:-http://deb.debian.org/debian}
+# shellcheck disable=SC2034
+security=${MIRROR_SECURITY:-${mirror%/debian*}/debian-security${mirror#"${mirror%/debian*}"/debian}}
+
 # stored SHA256: where the cache keeps the file of that hash.
 stored() { printf '%s\n' "$cache/store/$1"; }

@@ -1,7 +1,7 @@
 # daemon/daemon.mk - the programs of the running host and of its operator.
 
 include daemon/cli/cli.mk
--include daemon/boot/boot.mk
+include daemon/boot/boot.mk
 
 # bulkheadd: every role in one binary (daemon/main.c).
 BULKHEADD_VERSION := 0.1.0
@@ -21,7 +21,7 @@ $(eval $(call program_san,bulkheadd,daemon/main.c $(BULKHEADD_ROLES) $(BULKHEADD
 # The same with a stand-in for the engine: api, gate and supervisor can be tried without a machine (tests/api/05-roles.t).
 $(eval $(call program_san,bulkheadd-fake,daemon/main.c $(BULKHEADD_ROLES) tests/api/fake_engine.c,$(BULKHEADD_LIBS)))
 
-$(MICROHTTPD): build/microhttpd/build build/lock/microhttpd.lock build/lock/toolroot.lock
+$(MICROHTTPD): build/library build/microhttpd/recipe build/lock/microhttpd.lock build/lock/toolroot.lock
 	$(call note,HTTPD,$@)
-	$(Q)build/microhttpd/build $(@D)
+	$(Q)build/library microhttpd $(@D)
 $(O)/bin/bulkheadd $(O)/bin-san/bulkheadd $(O)/bin-san/bulkheadd-fake: $(MICROHTTPD)

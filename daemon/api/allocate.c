@@ -30,9 +30,7 @@ void allocate_ipv6(const uint8_t prefix[6], const char id[ID_TEXT], uint8_t ipv6
 
 static int meta_set(struct store *store, const char *key, int64_t value, struct error *err)
 {
-	return store_run(store, err, "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", "si", key, value) == -1
-		       ? -1
-		       : 0;
+	return store_do(store, err, "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", "si", key, value);
 }
 
 /* The host's fdxx:xxxx:xxxx::/48, made at the first container. */
@@ -51,10 +49,8 @@ static int prefix_get(struct store *store, uint8_t ret_prefix[6], struct error *
 	if (getrandom(ret_prefix, 6, 0) != 6)
 		abort(); /* cannot happen for 6 bytes, getrandom(2) */
 	ret_prefix[0] = 0xfd;
-	return store_run(store, err, "INSERT OR REPLACE INTO meta (key, value) VALUES ('ipv6_prefix', ?)", "b",
-			 ret_prefix, (size_t)6) == -1
-		       ? -1
-		       : 0;
+	return store_do(store, err, "INSERT OR REPLACE INTO meta (key, value) VALUES ('ipv6_prefix', ?)", "b",
+			 ret_prefix, (size_t)6);
 }
 
 static int ipv4_get(struct store *store, const struct hostcfg_address *pool, int64_t now_ms, uint32_t *ret_ipv4,
@@ -114,8 +110,6 @@ int allocate(struct store *store, const struct hostcfg_address *pool, const char
 
 int allocate_release(struct store *store, uint32_t ipv4, int64_t now_ms, struct error *err)
 {
-	return store_run(store, err, "INSERT OR REPLACE INTO quarantine (ipv4, until) VALUES (?, ?)", "ii", (int64_t)ipv4,
-			 now_ms + ALLOCATE_QUARANTINE_MS) == -1
-		       ? -1
-		       : 0;
+	return store_do(store, err, "INSERT OR REPLACE INTO quarantine (ipv4, until) VALUES (?, ?)", "ii", (int64_t)ipv4,
+			 now_ms + ALLOCATE_QUARANTINE_MS);
 }

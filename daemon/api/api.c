@@ -14,8 +14,11 @@
 
 #include "daemon/api/lifecycle.h"
 #include "daemon/api/peer.h"
+#include "daemon/api/removal.h"
+#include "daemon/api/runtime.h"
 #include "daemon/api/server.h"
 #include "daemon/api/store.h"
+#include "daemon/api/sync.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
@@ -29,13 +32,14 @@ enum {
 };
 
 static struct loop_source *resume_timer;
+static struct sync *engine_sync, *gate_sync;
 
 static void api_resume(void *data)
 {
 	struct api *api = data;
 	struct error err = ERROR_INIT;
 
-	lifecycle_resume(api);
+	removal_resume(api);
 	if (loop_set_timer(resume_timer, RESUME_MS, &err) == -1)
 		log_error("%s", err.message);
 }
@@ -43,13 +47,15 @@ static void api_resume(void *data)
 static void engine_hello(struct peer *peer, void *data)
 {
 	(void)peer;
-	lifecycle_sync_engine(data);
+	(void)data;
+	sync_begin(engine_sync);
 }
 
 static void gate_hello(struct peer *peer, void *data)
 {
 	(void)peer;
-	lifecycle_sync_gate(data);
+	(void)data;
+	sync_begin(gate_sync);
 }
 
 static void peer_event(struct peer *peer, const struct message *message, void *data)
@@ -57,7 +63,7 @@ static void peer_event(struct peer *peer, const struct message *message, void *d
 	struct api *api = data;
 
 	if (peer == api->engine && message->type == MESSAGE_CONTAINER_STATE)
-		lifecycle_state(api, message->payload);
+		runtime_take(api->store, message->payload);
 	else
 		log_error("a peer sent a frame of type %u, which api does not take", message->type);
 }
@@ -121,15 +127,19 @@ int api_main(int argc, char **argv)
 	    loop_add_signal(api.loop, SIGPWR, api_signal, &api, &err) == NULL)
 		goto fail;
 	api.store = store_open(API_STATE_PATH, &err);
-	if (api.store == NULL)
+	if (api.store == NULL || runtime_open(api.store, &err) == -1)
 		goto fail;
 	api.engine = peer_new(api.loop, ROLE_FD_ENGINE, "engine", &engine_events, &err);
 	api.gate = api.engine == NULL ? NULL : peer_new(api.loop, ROLE_FD_GATE, "gate", &gate_events, &err);
 	if (api.gate == NULL)
 		goto fail;
+	engine_sync = sync_new_engine(&api, &err);
+	gate_sync = engine_sync == NULL ? NULL : sync_new_gate(&api, &err);
+	if (gate_sync == NULL)
+		goto fail;
 	/* They may have said hello to a process before this one. */
-	lifecycle_sync_engine(&api);
-	lifecycle_sync_gate(&api);
+	sync_begin(engine_sync);
+	sync_begin(gate_sync);
 	resume_timer = loop_add_timer(api.loop, 0, api_resume, &api, &err);
 	if (resume_timer == NULL || server_new(&api, ROLE_FD_LISTEN, 0, &err) == NULL ||
 	    server_new(&api, ROLE_FD_LOCAL, 1, &err) == NULL)

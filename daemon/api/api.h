@@ -28,6 +28,9 @@ struct api {
 /* Wall clock, milliseconds since 1970. */
 int64_t time_now_ms(void);
 
+/* For spans: nobody sets this one. */
+int64_t time_monotonic_ms(void);
+
 enum { TIME_TEXT = 25 };
 
 /* "2026-01-31T23:59:59.123Z" */

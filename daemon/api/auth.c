@@ -73,7 +73,8 @@ int auth_caller(struct store *store, const char *authorization, int64_t now_ms, 
 		return error_set(err, EIO, "the stored token has an unknown role");
 	if (sqlite3_column_type(query, 4) != SQLITE_NULL && query_int(query, 4) <= now_ms)
 		return error_set(err, EPERM, "the token has expired");
-	*ret_caller = (struct caller){ .role = (enum caller_role)role, .platform = query_int(query, 3) != 0 };
+	*ret_caller = (struct caller){ .role = (enum caller_role)role, .platform = query_int(query, 3) != 0,
+					.expires = query_int(query, 4) };
 	snprintf(ret_caller->token, sizeof ret_caller->token, "%s", query_text(query, 0));
 	return 0;
 }

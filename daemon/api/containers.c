@@ -10,12 +10,16 @@
 #include "daemon/api/api.h"
 #include "daemon/api/idempotency.h"
 #include "daemon/api/lifecycle.h"
+#include "daemon/api/merge.h"
 #include "daemon/api/page.h"
+#include "daemon/api/removal.h"
 #include "daemon/api/resources.h"
+#include "daemon/api/runtime.h"
 #include "daemon/api/spec.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
+#include "daemon/lib/json.h"
 
 enum { STOP_SECONDS_DEFAULT = 10, STOP_SECONDS_MAX = 300 };
 
@@ -135,14 +139,12 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 	if (sqlite3_column_bytes(row, 9) == 16)
 		memcpy(message->ipv6, sqlite3_column_blob(row, 9), 16);
 
-	json_t *command = json_loads(query_text(row, 11), 0, NULL), *environment = json_loads(query_text(row, 12), 0, NULL);
-	int result = spec_command_pack(command, message->command, sizeof message->command, &message->command_size, err);
-	if (result == 0)
-		result = spec_environment_pack(environment, message->environment, sizeof message->environment,
-					       &message->environment_size, err);
-	json_decref(command);
-	json_decref(environment);
-	return result;
+	cleanup_json json_t *command = json_loads(query_text(row, 11), 0, NULL);
+	cleanup_json json_t *environment = json_loads(query_text(row, 12), 0, NULL);
+	if (spec_command_pack(command, message->command, sizeof message->command, &message->command_size, err) == -1)
+		return -1;
+	return spec_environment_pack(environment, message->environment, sizeof message->environment,
+				     &message->environment_size, err);
 }
 
 int container_route_fill(struct api *api, const char *id, struct route_message *message, struct error *err)
@@ -211,7 +213,7 @@ static int container_insert(struct request *request, const struct spec *spec, co
 		return error_set(err, ENOMEM, "no memory for a container");
 	if (allocate(store, &request->api->cfg.container_pool, id, time_now_ms(), &allocation, err) == -1)
 		return -1;
-	if (store_run(store, err,
+	if (store_do(store, err,
 		      "INSERT INTO containers (id, project, name, image, wanted, id_base, ipv4, ipv6, port, command,"
 		      " environment, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, merge, created)"
 		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
@@ -228,24 +230,6 @@ static int container_insert(struct request *request, const struct spec *spec, co
 	return 0;
 }
 
-/*
- * Decides whether the container may opt in to page merging when it starts. The
- * kernel merges across everything that opted in, so at any time it is one realm
- * or only realms that agreed to share with the host's others.
- */
-static int merge_decide(struct store *store, const char *id, struct error *err)
-{
-	return store_run(store, err,
-			 "UPDATE containers SET merge = (SELECT mine.sharing <> 'none' AND NOT EXISTS ("
-			 "  SELECT 1 FROM containers o JOIN projects op ON op.id = o.project JOIN realms other ON other.id = op.realm"
-			 "  WHERE o.merge = 1 AND o.wanted = 1 AND o.deleted IS NULL AND other.id <> mine.id"
-			 "  AND NOT (other.sharing = 'host' AND mine.sharing = 'host'))"
-			 " FROM projects p JOIN realms mine ON mine.id = p.realm WHERE p.id = containers.project) WHERE id = ?",
-			 "s", id) == -1
-		       ? -1
-		       : 0;
-}
-
 /* 1 and the realm of a project that the caller sees, 0, or -1 with err. */
 static int project_realm(struct request *request, const char *project, char ret_realm[ID_TEXT], struct error *err)
 {
@@ -259,6 +243,15 @@ static int project_realm(struct request *request, const char *project, char ret_
 	return step;
 }
 
+/* Answers 503 and returns true while the host goes down: what would start now is stopped by nobody. */
+static bool host_goes_down(struct request *request)
+{
+	if (request->api->stopping == -1)
+		return false;
+	request_fail(request, 503, "unavailable", NULL, "the host is going down; no container is started any more");
+	return true;
+}
+
 void containers_create(struct request *request)
 {
 	char id[ID_TEXT], image[ID_TEXT], realm[ID_TEXT];
@@ -268,7 +261,7 @@ void containers_create(struct request *request)
 	int before, found;
 	bool wait;
 
-	if (request_query_bool(request, "wait", true, &wait) == -1)
+	if (request_query_bool(request, "wait", true, &wait) == -1 || host_goes_down(request))
 		return;
 	if (spec_read(request->json, &spec, &err) == -1 || store_begin(store, &err) == -1)
 		goto fail;
@@ -320,21 +313,40 @@ void containers_start(struct request *request)
 {
 	struct store *store = request->api->store;
 	struct error err = ERROR_INIT;
+	int64_t state;
 	bool wait;
+	int set;
 
-	if (request_query_bool(request, "wait", true, &wait) == -1)
+	if (request_query_bool(request, "wait", true, &wait) == -1 || host_goes_down(request))
 		return;
-	int set = store_begin(store, &err);
-	if (set == 0)
-		set = wanted_set(request, CONTAINER_WANTED_RUNNING, &err);
-	if (set == -1 || (set == 1 && merge_decide(store, request->id, &err) == -1) || store_commit(store, &err) == -1) {
+	if (store_begin(store, &err) == -1)
+		goto fail;
+	set = wanted_set(request, CONTAINER_WANTED_RUNNING, &err);
+	if (set == -1 || runtime_state(store, request->id, &state, &err) == -1)
+		goto fail;
+	if (set == 0) {
 		store_rollback(store);
-		request_fail_error(request, &err);
-	} else if (set == 0) {
 		request_fail_missing(request, "container", NULL);
-	} else {
-		lifecycle_begin(request->api, request->id, request, 200, wait);
+		return;
 	}
+	/* The engine would refuse, and nobody would ask again. */
+	if (state == CONTAINER_STATE_STOPPING) {
+		store_rollback(store);
+		request_fail(request, 409, "conflict", NULL, "the container is being stopped; start it when that is done");
+		return;
+	}
+	/* One that runs, or may, has opted in or not when it was started. */
+	if ((state == CONTAINER_STATE_STOPPED || state == CONTAINER_STATE_FAILED) &&
+	    merge_decide(store, request->id, &err) == -1)
+		goto fail;
+	if (store_commit(store, &err) == -1)
+		goto fail;
+	lifecycle_begin(request->api, request->id, request, 200, wait);
+	return;
+
+fail:
+	store_rollback(store);
+	request_fail_error(request, &err);
 }
 
 void containers_stop(struct request *request)
@@ -367,5 +379,5 @@ void containers_delete(struct request *request)
 	else if (set == 0)
 		request_fail_missing(request, "container", NULL);
 	else
-		lifecycle_remove(request->api, request->id, request);
+		removal_begin(request->api, request->id, request);
 }

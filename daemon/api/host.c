@@ -48,7 +48,7 @@ static void host_answered(const struct message *answer, const struct error *err,
 	struct request *request = data;
 
 	if (err != NULL) {
-		request_fail_error(request, err);
+		request_fail_host(request, err);
 		return;
 	}
 	const struct host_status_message *status = answer->payload;
@@ -84,5 +84,5 @@ void host_show(struct request *request)
 
 	if (peer_ask(request->api->engine, MESSAGE_HOST_STATUS, NULL, 0, -1, STATUS_MS, host_answered, request, &err) ==
 	    -1)
-		request_fail_error(request, &err);
+		request_fail_host(request, &err);
 }

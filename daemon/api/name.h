@@ -18,7 +18,10 @@ enum {
 /* 1 to 63 lower-case letters, digits and inner hyphens (RFC 1123 label): realms, projects, containers. */
 int name_check(const char *name, const char *field, struct error *err);
 
-/* 1 to 128 of lower-case letters, digits and . _ - / : with a letter or digit first; no run of 24 or 64 hex digits. */
+/*
+ * 1 to 128 of lower-case letters, digits and . _ - / : with a letter or digit first. Not as a whole of the form of an
+ * id (24 hex digits) or a digest (64), and not beginning with "sha256:".
+ */
 int name_check_image(const char *name, const char *field, struct error *err);
 
 #endif

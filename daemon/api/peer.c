@@ -3,12 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "daemon/lib/clock.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
 
@@ -23,6 +24,7 @@ struct question {
 	uint64_t serial;
 	int64_t deadline_ms;
 	uint32_t type;
+	uint32_t round; /* of the peer, when it was sent last */
 	int sends;
 	int fd; /* own, or -1 */
 	peer_answer_cb *cb;
@@ -39,15 +41,9 @@ struct peer {
 	struct question *questions; /* oldest first */
 	size_t count;
 	uint64_t serial;            /* begins at random: answers to an earlier api process must not fit */
+	uint32_t round;             /* one for each process of the peer; what was sent to an earlier one is sent again */
+	bool held;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static struct question *question_take(struct peer *peer, struct question **link)
 {
@@ -68,30 +64,54 @@ static void question_end(struct question *question, const struct message *answer
 
 static int question_send(struct peer *peer, struct question *question, struct error *err)
 {
+	if (channel_send(peer->channel, question->type, question->serial, question->payload, question->size, question->fd,
+			 err) == -1)
+		return -1;
 	question->sends++;
-	return channel_send(peer->channel, question->type, question->serial, question->payload, question->size,
-			    question->fd, err);
+	question->round = peer->round;
+	return 0;
+}
+
+/* Sends what this process of the peer has not got. What does not fit into the channel waits for the next sweep. */
+static void questions_send(struct peer *peer)
+{
+	struct error err = ERROR_INIT;
+
+	for (struct question **link = &peer->questions; *link != NULL && !peer->held;) {
+		struct question *question = *link;
+		if (question->round != peer->round && question->sends >= SENDS_MAX) {
+			error_set(&err, EPIPE, "%s ended %d times over this request", peer->name, question->sends);
+			question_end(question_take(peer, link), NULL, &err);
+			/* The callback may have asked more: start over, past those that are sent. */
+			link = &peer->questions;
+			continue;
+		}
+		if (question->round != peer->round && question_send(peer, question, &err) == -1) {
+			log_warning("%s", err.message);
+			return;
+		}
+		link = &question->next;
+	}
+}
+
+void peer_hold(struct peer *peer)
+{
+	peer->held = true;
+}
+
+void peer_release(struct peer *peer)
+{
+	peer->held = false;
+	questions_send(peer);
 }
 
 static void peer_hello(struct peer *peer)
 {
-	struct error err = ERROR_INIT;
-
 	log_info("%s is there", peer->name);
+	peer->round++;
+	peer->held = false;
 	peer->events.hello(peer, peer->events.data);
-	for (struct question **link = &peer->questions; *link != NULL;) {
-		struct question *question = *link;
-		if (question->sends >= SENDS_MAX) {
-			error_set(&err, EPIPE, "%s ended %d times over this request", peer->name, question->sends);
-			question_end(question_take(peer, link), NULL, &err);
-			/* The callback may have asked more: start over. */
-			link = &peer->questions;
-			continue;
-		}
-		if (question->sends > 0 && question_send(peer, question, &err) == -1)
-			log_error("%s", err.message);
-		link = &question->next;
-	}
+	questions_send(peer);
 }
 
 static void peer_answer(struct peer *peer, const struct message *message)
@@ -144,7 +164,7 @@ static void peer_sweep(void *data)
 {
 	struct peer *peer = data;
 	struct error err = ERROR_INIT;
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	for (struct question **link = &peer->questions; *link != NULL;) {
 		if ((*link)->deadline_ms > now) {
@@ -155,6 +175,7 @@ static void peer_sweep(void *data)
 		question_end(question_take(peer, link), NULL, &err);
 		link = &peer->questions;
 	}
+	questions_send(peer);
 	if (loop_set_timer(peer->timer, SWEEP_MS, &err) == -1)
 		log_error("%s", err.message);
 }
@@ -163,24 +184,19 @@ struct peer *peer_new(struct loop *loop, int fd, const char *name, const struct 
 		      struct error *err)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
-	struct hello_message hello = { .version = PROTOCOL_VERSION, .pid = (uint32_t)getpid() };
 
 	if (peer == NULL) {
 		error_set(err, ENOMEM, "no memory for the peer %s", name);
 		return NULL;
 	}
 	peer->name = name;
+	peer->round = 1;
 	peer->events = *events;
 	if (getrandom(&peer->serial, sizeof peer->serial, 0) != (ssize_t)sizeof peer->serial)
 		abort(); /* cannot happen for 8 bytes, getrandom(2) */
 	peer->timer = loop_add_timer(loop, SWEEP_MS, peer_sweep, peer, err);
 	peer->channel = peer->timer == NULL ? NULL : channel_new(loop, fd, peer_message, peer, err);
 	if (peer->channel == NULL) {
-		peer_free(peer);
-		return NULL;
-	}
-	/* The process before this one may have ended in the middle of telling all. */
-	if (peer_tell(peer, MESSAGE_HELLO, &hello, sizeof hello, err) == -1) {
 		peer_free(peer);
 		return NULL;
 	}
@@ -217,7 +233,7 @@ int peer_ask(struct peer *peer, uint32_t type, const void *payload, size_t size,
 		return error_set(err, ENOMEM, "no memory for a request to %s", peer->name);
 	if (++peer->serial == 0)
 		peer->serial = 1; /* 0 marks events */
-	*question = (struct question){ .serial = peer->serial, .deadline_ms = now_ms() + timeout_ms, .type = type,
+	*question = (struct question){ .serial = peer->serial, .deadline_ms = clock_ms() + timeout_ms, .type = type,
 				       .fd = -1, .cb = cb, .data = data, .size = size };
 	if (size > 0)
 		memcpy(question->payload, payload, size);
@@ -229,7 +245,7 @@ int peer_ask(struct peer *peer, uint32_t type, const void *payload, size_t size,
 			return -1;
 		}
 	}
-	if (question_send(peer, question, err) == -1) {
+	if (!peer->held && question_send(peer, question, err) == -1) {
 		if (question->fd != -1)
 			close(question->fd);
 		free(question);

@@ -6,6 +6,9 @@
  * (HELLO), api first tells it the whole truth, then every open question is sent
  * again: all of them are idempotent. A peer that ended three times over the same
  * question gets it no more.
+ *
+ * The truth may take a while (sync.h): until then questions are held back, so
+ * that none overtakes it. What was decided while it was told is asked after it.
  */
 #ifndef BULKHEAD_PEER_H
 #define BULKHEAD_PEER_H
@@ -28,7 +31,7 @@ struct peer;
 typedef void peer_answer_cb(const struct message *answer, const struct error *err, void *data);
 
 struct peer_events {
-	void (*hello)(struct peer *peer, void *data);                            /* tell it all */
+	void (*hello)(struct peer *peer, void *data);                            /* tell it all; peer_hold() if that takes longer */
 	void (*event)(struct peer *peer, const struct message *message, void *data); /* a frame without question */
 	void (*closed)(struct peer *peer, void *data);
 	void *data;
@@ -43,6 +46,10 @@ void peer_free(struct peer *peer);
 
 /* Sends a frame that is not answered. */
 int peer_tell(struct peer *peer, uint32_t type, const void *payload, size_t size, struct error *err);
+
+/* Between them no question is sent, but taken. */
+void peer_hold(struct peer *peer);
+void peer_release(struct peer *peer);
 
 /* Asks; payload is copied, fd (or -1) duplicated. On -1 the callback is not called. */
 int peer_ask(struct peer *peer, uint32_t type, const void *payload, size_t size, int fd, int64_t timeout_ms,

@@ -14,6 +14,14 @@
 #include "daemon/lib/fd.h"
 #include "daemon/lib/log.h"
 
+int64_t time_monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 int64_t time_now_ms(void)
 {
 	struct timespec ts;
@@ -166,14 +174,10 @@ void request_fail_error(struct request *request, const struct error *err)
 		unsigned int status;
 		const char *code;
 	} kinds[] = {
-		{ EINVAL, 400, "invalid" },        { EBADMSG, 400, "invalid" },
-		{ ELOOP, 400, "invalid" },         { ENAMETOOLONG, 400, "invalid" },
-		{ ENOENT, 404, "not_found" },      { EEXIST, 409, "conflict" },
-		{ EBUSY, 409, "in_use" },          { EFBIG, 413, "too_large" },
-		{ E2BIG, 413, "too_large" },       { ENOSPC, 507, "no_space" },
-		{ EDQUOT, 507, "no_space" },       { ETIMEDOUT, 503, "unavailable" },
-		{ EPIPE, 503, "unavailable" },     { ENOBUFS, 503, "unavailable" },
-		{ EAGAIN, 503, "unavailable" },
+		{ EINVAL, 400, "invalid" },     { ENOENT, 404, "not_found" },     { EEXIST, 409, "conflict" },
+		{ EBUSY, 409, "in_use" },       { EMLINK, 409, "limit" },         { ENOSPC, 507, "no_space" },
+		{ EDQUOT, 507, "no_space" },    { ETIMEDOUT, 503, "unavailable" }, { EPIPE, 503, "unavailable" },
+		{ ENOBUFS, 503, "unavailable" }, { EAGAIN, 503, "unavailable" },
 	};
 
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -183,5 +187,20 @@ void request_fail_error(struct request *request, const struct error *err)
 		}
 	}
 	log_error("%s: %s", request->path, err->message);
-	request_fail(request, 500, "internal", err->field, "%s", err->message);
+	request_fail(request, 500, "internal", err->field, "the host failed at this; its log says why");
+}
+
+void request_fail_host(struct request *request, const struct error *err)
+{
+	static const int passing[] = { EBUSY, ENOSPC, EDQUOT, ETIMEDOUT, EPIPE, ENOBUFS, EAGAIN };
+
+	bool shown = err->field[0] != '\0';
+	for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+		shown = shown || err->code == passing[i];
+	if (shown) {
+		request_fail_error(request, err);
+		return;
+	}
+	log_error("%s: %s", request->path, err->message);
+	request_fail(request, 500, "internal", NULL, "the host failed at this; its log says why");
 }

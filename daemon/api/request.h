@@ -31,8 +31,8 @@ enum caller_role {
 struct caller {
 	enum caller_role role;
 	bool platform;        /* not bound to realms */
-	bool local;           /* root on the host, through local.sock */
-	char token[ID_TEXT];  /* its id; "" when local */
+	int64_t expires;      /* of its token, milliseconds since 1970; 0: never */
+	char token[ID_TEXT];  /* its id; "" for root on the host, through local.sock */
 };
 
 enum method { METHOD_GET = 1, METHOD_POST = 2, METHOD_DELETE = 4 };
@@ -55,9 +55,14 @@ struct api_route {
 	enum route_body body;
 	const char *query;      /* allowed keys, each between spaces: " limit after " */
 	request_handler *handler;
+	request_handler *head;  /* ROUTE_BODY_UPLOAD: looks at the head, and answers if it refuses, before the body comes */
 };
 
-enum { REQUEST_BODY_MAX = 1 << 20, REQUEST_QUERY_MAX = 256 };
+enum {
+	REQUEST_BODY_MAX = 1 << 20, /* of JSON */
+	REQUEST_EMPTY_MAX = 16,     /* of a call that takes none */
+	REQUEST_QUERY_MAX = 256,
+};
 
 struct request {
 	struct api *api;
@@ -66,12 +71,14 @@ struct request {
 	enum method method;
 	char path[128];
 	char id[80];               /* what stood for "*" */
+	char realm[ID_TEXT];       /* ROUTE_BODY_UPLOAD: the realm it is for, "" the host's; set by route->head */
 	struct caller caller;
 	char *body;                /* owned, with a NUL behind */
 	size_t body_size, body_room;
 	json_t *json;              /* ROUTE_BODY_JSON: the parsed object, owned */
 	struct upload *upload;     /* ROUTE_BODY_UPLOAD, owned */
-	uint64_t drained;          /* bytes of body thrown away after an early answer */
+	uint64_t received, drained; /* bytes of body so far, and of them thrown away after a refusal */
+	int64_t body_deadline_ms;  /* of the monotonic clock: when the body must have come */
 
 	bool answered, suspended, queued;
 	unsigned int status;
@@ -105,6 +112,13 @@ void request_fail(struct request *request, unsigned int status, const char *code
 
 /* The same, status and code chosen by err->code. */
 void request_fail_error(struct request *request, const struct error *err);
+
+/*
+ * The same for what engine, gate or the system said. Unless it names a field, or is about
+ * load, time or space, it is the host's failure: it is logged, and the client,
+ * whose fault it is not, gets 500 and none of the host's insides.
+ */
+void request_fail_host(struct request *request, const struct error *err);
 
 /* The same for everything that does not exist or is another realm's: one text for both. */
 void request_fail_missing(struct request *request, const char *what, const char *field);

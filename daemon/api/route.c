@@ -28,7 +28,8 @@ const struct api_route api_routes[] = {
 	{ METHOD_DELETE, V1 "projects/*", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", projects_delete },
 
 	{ METHOD_GET, V1 "images", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE, images_list },
-	{ METHOD_POST, V1 "images", CALLER_OPERATOR, false, false, ROUTE_BODY_UPLOAD, " name realm ", images_create },
+	{ METHOD_POST, V1 "images", CALLER_OPERATOR, false, false, ROUTE_BODY_UPLOAD, " name realm ", images_create,
+	  images_create_head },
 	{ METHOD_GET, V1 "images/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", images_show },
 	{ METHOD_DELETE, V1 "images/*", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", images_delete },
 

@@ -7,6 +7,11 @@
  * What is wrong in the head is known before the body comes. A small body is
  * then read and thrown away, so that the client sees the answer and not a
  * broken pipe; a large one is not waited for.
+ *
+ * What is wrong in the middle of a body (too large, disk full) cannot be
+ * answered there: libmicrohttpd takes an answer before the body or after it. So
+ * the rest is read and thrown away, and the client gets its answer behind it; if
+ * that takes too many bytes or too long, the connection is cut without one.
  */
 #include "daemon/api/server.h"
 
@@ -20,6 +25,7 @@
 
 #include "daemon/api/api.h"
 #include "daemon/api/auth.h"
+#include "daemon/api/body.h"
 #include "daemon/api/request.h"
 #include "daemon/api/route.h"
 #include "daemon/api/upload.h"
@@ -33,7 +39,6 @@ enum {
 	CONNECTIONS_LOCAL_MAX = 16,
 	CONNECTION_MEMORY = 64 * 1024, /* bytes for the head and for one part of the body */
 	CONNECTION_IDLE_S = 60,
-	DRAIN_MAX = 64 << 20,          /* bytes of body read for nothing */
 	RUNS_MAX = 16,                 /* rounds of the server before other sources get a turn */
 };
 
@@ -76,51 +81,6 @@ static enum MHD_Result answer_queue(struct request *request)
 	return result;
 }
 
-/* The declared size of the body; UINT64_MAX if it comes in chunks, 0 without a body. */
-static uint64_t body_declared(struct request *request)
-{
-	const char *length = request_header(request, "Content-Length");
-
-	if (request_header(request, "Transfer-Encoding") != NULL)
-		return UINT64_MAX;
-	return length == NULL ? 0 : strtoull(length, NULL, 10); /* libmicrohttpd has checked its form */
-}
-
-/* Compares the type alone, without parameters. */
-static bool type_is(const char *header, const char *type)
-{
-	size_t size = strcspn(header, "; \t");
-
-	return size == strlen(type) && strncasecmp(header, type, size) == 0;
-}
-
-static bool body_type_check(struct request *request)
-{
-	static const char *const archives[] = {
-		"application/x-tar", "application/octet-stream", "application/gzip", "application/x-gzip",
-		"application/zstd", "application/x-zstd", "application/x-xz",
-	};
-	const char *type = request_header(request, "Content-Type");
-
-	switch (request->route->body) {
-	case ROUTE_BODY_NONE:
-		return true;
-	case ROUTE_BODY_JSON:
-		if (type != NULL && type_is(type, "application/json"))
-			return true;
-		request_fail(request, 415, "unsupported_media_type", NULL, "send the body as application/json");
-		return false;
-	case ROUTE_BODY_UPLOAD:
-		for (size_t i = 0; type != NULL && i < sizeof archives / sizeof archives[0]; i++)
-			if (type_is(type, archives[i]))
-				return true;
-		request_fail(request, 415, "unsupported_media_type", NULL,
-			     "send the archive as application/x-tar or application/octet-stream");
-		return false;
-	}
-	return false;
-}
-
 static bool caller_check(struct server *server, struct request *request)
 {
 	struct error err = ERROR_INIT;
@@ -132,7 +92,7 @@ static bool caller_check(struct server *server, struct request *request)
 			request_fail(request, 401, "unauthorized", NULL, "only root may use this socket");
 			return false;
 		}
-		request->caller = (struct caller){ .role = CALLER_ADMIN, .platform = true, .local = true };
+		request->caller = (struct caller){ .role = CALLER_ADMIN, .platform = true };
 	} else if (request->route == NULL || !request->route->open) {
 		if (auth_caller(request->api->store, request_header(request, "Authorization"), time_now_ms(),
 				&request->caller, &err) == -1) {
@@ -146,6 +106,14 @@ static bool caller_check(struct server *server, struct request *request)
 	return true;
 }
 
+static bool has_control(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
 static enum MHD_Result query_check(void *data, enum MHD_ValueKind kind, const char *key, const char *value)
 {
 	struct request *request = data;
@@ -155,9 +123,14 @@ static enum MHD_Result query_check(void *data, enum MHD_ValueKind kind, const ch
 		request_fail(request, 400, "invalid", key, "the query parameter %s is not known here", key);
 		return MHD_NO;
 	}
-	if (value == NULL || strlen(value) > REQUEST_QUERY_MAX) {
-		request_fail(request, 400, "invalid", key, "the query parameter %s needs a value of at most %d bytes",
-			     key, REQUEST_QUERY_MAX);
+	if (value == NULL || strlen(value) > REQUEST_QUERY_MAX || has_control(value)) {
+		request_fail(request, 400, "invalid", key,
+			     "the query parameter %s needs a value of at most %d bytes without control characters", key,
+			     REQUEST_QUERY_MAX);
+		return MHD_NO;
+	}
+	if (request_query(request, key) != value) { /* which finds the first */
+		request_fail(request, 400, "invalid", key, "the query parameter %s is given twice", key);
 		return MHD_NO;
 	}
 	return MHD_YES;
@@ -185,6 +158,10 @@ static void request_head(struct server *server, struct request *request, const c
 	/* Who has no token learns nothing of which paths there are. */
 	if (!caller_check(server, request))
 		return;
+	if (has_control(path)) {
+		request_fail(request, 400, "invalid", NULL, "the path has a control character");
+		return;
+	}
 	if (request->route == NULL && methods != 0) {
 		request->allow = route_allow(methods);
 		request_fail(request, 405, "method_not_allowed", NULL, "this path takes %s", request->allow);
@@ -202,37 +179,12 @@ static void request_head(struct server *server, struct request *request, const c
 		return;
 	}
 	MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, query_check, request);
-	if (request->answered || !body_type_check(request))
+	if (request->answered || !body_head_check(request))
 		return;
 	if (request->route->body == ROUTE_BODY_UPLOAD)
+		request->route->head(request);
+	if (!request->answered && request->route->body == ROUTE_BODY_UPLOAD)
 		request->upload = upload_open(request, body_declared(request));
-	else if (body_declared(request) != UINT64_MAX && body_declared(request) > REQUEST_BODY_MAX)
-		request_fail(request, 413, "too_large", NULL, "the body may have at most %d bytes", REQUEST_BODY_MAX);
-}
-
-static void body_add(struct request *request, const char *data, size_t size)
-{
-	if (request->upload != NULL) {
-		upload_write(request->upload, request, data, size);
-		return;
-	}
-	if (request->body_size + size > REQUEST_BODY_MAX) {
-		request_fail(request, 413, "too_large", NULL, "the body may have at most %d bytes", REQUEST_BODY_MAX);
-		return;
-	}
-	if (request->body_size + size + 1 > request->body_room) {
-		size_t room = (request->body_size + size + 1) * 2;
-		char *larger = realloc(request->body, room);
-		if (larger == NULL) {
-			request_fail(request, 503, "unavailable", NULL, "no memory for the body");
-			return;
-		}
-		request->body = larger;
-		request->body_room = room;
-	}
-	memcpy(request->body + request->body_size, data, size);
-	request->body_size += size;
-	request->body[request->body_size] = '\0';
 }
 
 static void request_handle(struct request *request)
@@ -242,8 +194,9 @@ static void request_handle(struct request *request)
 	switch (request->route->body) {
 	case ROUTE_BODY_NONE:
 		/* Some clients send an empty object with every POST. */
-		if (request->body_size > 0 && (request->method != METHOD_POST || strcmp(request->body, "{}") != 0)) {
-			request_fail(request, 400, "invalid", NULL, "this call takes no body");
+		if (request->body_size > 0 && (request->method != METHOD_POST || request->body_size != 2 ||
+					       memcmp(request->body, "{}", 2) != 0)) {
+			body_refuse(request);
 			return;
 		}
 		break;
@@ -278,20 +231,16 @@ static enum MHD_Result server_request(void *data, struct MHD_Connection *connect
 		request_head(server, request, path, method);
 		if (request->answered && body_declared(request) > REQUEST_BODY_MAX)
 			return answer_queue(request);
-		return MHD_YES;
+		return body_begin(request) ? MHD_YES : MHD_NO;
 	}
 	if (*part_size > 0) {
-		if (request->answered)
-			request->drained += *part_size;
-		else
-			body_add(request, part, *part_size);
+		size_t size = *part_size;
 		*part_size = 0;
-		if (request->drained <= DRAIN_MAX)
-			return MHD_YES;
-		return request->queued ? MHD_YES : answer_queue(request);
+		return body_take(request, part, size) ? MHD_YES : MHD_NO;
 	}
 	if (request->queued)
 		return MHD_YES;
+	MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned int)CONNECTION_IDLE_S);
 	if (!request->answered) {
 		request_handle(request);
 		if (!request->answered) {
@@ -347,6 +296,19 @@ static void server_timer(void *data)
 	server_run(data);
 }
 
+/*
+ * libmicrohttpd hands out texts that end at a NUL, so "%00" would hide what
+ * follows. It becomes another control character; all of those are refused.
+ */
+static size_t server_unescape(void *data, struct MHD_Connection *connection, char *text)
+{
+	(void)data;
+	(void)connection;
+	for (char *at = text; (at = strstr(at, "%00")) != NULL; at += 3)
+		at[2] = '1';
+	return MHD_http_unescape(text);
+}
+
 static void server_log(void *data, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 static void server_log(void *data, const char *fmt, va_list ap)
 {
@@ -376,6 +338,7 @@ struct server *server_new(struct api *api, int fd, int local, struct error *err)
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)CONNECTION_IDLE_S,
 		MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1,
+		MHD_OPTION_UNESCAPE_CALLBACK, server_unescape, NULL,
 		MHD_OPTION_NOTIFY_COMPLETED, server_completed, server,
 		MHD_OPTION_END);
 	if (server->daemon == NULL) {
@@ -389,10 +352,18 @@ struct server *server_new(struct api *api, int fd, int local, struct error *err)
 				 ? NULL
 				 : loop_add_fd(api->loop, info->epoll_fd, EPOLLIN, server_ready, server, err);
 	if (server->source == NULL) {
-		loop_remove(server->timer);
-		MHD_stop_daemon(server->daemon);
-		free(server);
+		server_free(server);
 		return NULL;
 	}
 	return server;
+}
+
+void server_free(struct server *server)
+{
+	if (server == NULL)
+		return;
+	loop_remove(server->source);
+	loop_remove(server->timer);
+	MHD_stop_daemon(server->daemon);
+	free(server);
 }

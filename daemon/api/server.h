@@ -15,4 +15,6 @@ struct server;
  */
 struct server *server_new(struct api *api, int fd, int local, struct error *err);
 
+void server_free(struct server *server); /* takes NULL; while no request sleeps */
+
 #endif

@@ -97,6 +97,9 @@ int spec_environment_pack(json_t *object, char *words, size_t room, uint32_t *re
 			return error_field(err, field, "%s is not a variable name (letters, digits, _)", field);
 		if (!json_is_string(value))
 			return error_field(err, field, "%s must be a string", field);
+		/* liblxc's configuration has one line for each. */
+		if (strpbrk(json_string_value(value), "\n\r") != NULL)
+			return error_field(err, field, "%s has a line break", field);
 		/* "KEY=" goes in as a word first; the value then replaces its NUL. */
 		if (used + size + 2 > room)
 			return error_field(err, field, "the environment is longer than %zu bytes", room);

@@ -34,7 +34,7 @@ int spec_read(json_t *body, struct spec *ret_spec, struct error *err);
  */
 int spec_command_pack(json_t *list, char *words, size_t room, uint32_t *ret_size, struct error *err);
 
-/* An object of strings as "KEY=value" words, the same way. */
+/* An object of strings as "KEY=value" words, the same way; a value has no line break either. */
 int spec_environment_pack(json_t *object, char *words, size_t room, uint32_t *ret_size, struct error *err);
 
 #endif

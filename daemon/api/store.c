@@ -25,6 +25,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE token_realms ("
 	" token TEXT NOT NULL REFERENCES tokens(id) ON DELETE CASCADE,"
 	" realm TEXT NOT NULL REFERENCES realms(id) ON DELETE CASCADE, PRIMARY KEY (token, realm)) STRICT;"
+	"CREATE INDEX token_realms_realm ON token_realms (realm);"
 	/* realm NULL: of the host, usable by every realm. One layer may serve several rows. */
 	"CREATE TABLE images ("
 	" id TEXT PRIMARY KEY, realm TEXT REFERENCES realms(id), name TEXT NOT NULL, digest TEXT NOT NULL,"
@@ -46,15 +47,9 @@ static const char *const migrations[] = {
 	"CREATE TABLE idempotency ("
 	" caller TEXT NOT NULL, key TEXT NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL, resource TEXT NOT NULL,"
 	" created INTEGER NOT NULL, PRIMARY KEY (caller, key)) STRICT;"
+	"CREATE INDEX idempotency_created ON idempotency (created);"
 	"CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;",
 };
-
-/* What the engine tells of containers: in memory only. state -1: it has not told yet. */
-static const char runtime_table[] =
-	"CREATE TEMP TABLE runtime ("
-	" id TEXT PRIMARY KEY, state INTEGER NOT NULL DEFAULT -1, message TEXT NOT NULL DEFAULT '',"
-	" start_ms INTEGER NOT NULL DEFAULT 0, exit_status INTEGER NOT NULL DEFAULT 0,"
-	" reaping INTEGER NOT NULL DEFAULT 0) STRICT;";
 
 static int store_error(sqlite3 *db, struct error *err)
 {
@@ -119,7 +114,7 @@ struct store *store_open(const char *path, struct error *err)
 	if (store_script(store, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 				"PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
 				"PRAGMA mmap_size = 0;", err) == -1 ||
-	    store_migrate(store, err) == -1 || store_script(store, runtime_table, err) == -1) {
+	    store_migrate(store, err) == -1) {
 		error_wrap(err, "cannot use the state store %s", path);
 		store_close(store);
 		return NULL;
@@ -224,20 +219,38 @@ int64_t query_int(sqlite3_stmt *query, int column)
 	return sqlite3_column_int64(query, column);
 }
 
+/* Takes the statement over, which may be NULL: then err is set. */
+static int query_finish(struct store *store, struct error *err, sqlite3_stmt *bound)
+{
+	cleanup_query sqlite3_stmt *query = bound;
+	int step;
+
+	if (query == NULL)
+		return -1;
+	do
+		step = query_step(query, err);
+	while (step == 1);
+	return step == -1 ? -1 : sqlite3_changes(store->db);
+}
+
 int store_run(struct store *store, struct error *err, const char *sql, const char *types, ...)
 {
 	va_list ap;
 
 	va_start(ap, types);
-	cleanup_query sqlite3_stmt *query = query_bind(store, err, sql, types, ap);
+	sqlite3_stmt *query = query_bind(store, err, sql, types, ap);
 	va_end(ap);
-	if (query == NULL)
-		return -1;
-	int step;
-	do
-		step = query_step(query, err);
-	while (step == 1);
-	return step == -1 ? -1 : sqlite3_changes(store->db);
+	return query_finish(store, err, query);
+}
+
+int store_do(struct store *store, struct error *err, const char *sql, const char *types, ...)
+{
+	va_list ap;
+
+	va_start(ap, types);
+	sqlite3_stmt *query = query_bind(store, err, sql, types, ap);
+	va_end(ap);
+	return query_finish(store, err, query) == -1 ? -1 : 0;
 }
 
 int store_number(struct store *store, struct error *err, int64_t fallback, int64_t *ret_number, const char *sql,

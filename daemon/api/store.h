@@ -47,6 +47,9 @@ static inline void query_cleanup(sqlite3_stmt **query)
 /* Runs a statement to its end. Returns the count of changed rows, or -1 with err. */
 int store_run(struct store *store, struct error *err, const char *sql, const char *types, ...);
 
+/* The same for whom the count is nothing: 0, or -1 with err. */
+int store_do(struct store *store, struct error *err, const char *sql, const char *types, ...);
+
 /* First column of the first row as a number; fallback without a row. Returns 0 or -1. */
 int store_number(struct store *store, struct error *err, int64_t fallback, int64_t *ret_number, const char *sql,
 		 const char *types, ...);

@@ -22,7 +22,8 @@
 #include "daemon/lib/json.h"
 
 enum {
-	TOKEN_REALMS_MAX = 64,
+	TOKEN_REALMS_MAX = 64, /* of one token */
+	TOKENS_MAX = 1000,     /* that are bound to one realm, or to none */
 	TOKEN_SECONDS_MAX = 10 * 366 * 86400,
 };
 
@@ -80,7 +81,7 @@ void tokens_show(struct request *request)
 	token_answer(request, 200, request->id);
 }
 
-/* Reads `realms`: absent, [] or ["*"] is the whole platform. Fills ids; answers nothing. */
+/* Reads `realms`: absent or ["*"] is the whole platform, none of ids. Answers nothing. */
 static int realms_read(struct request *request, json_t *list, char (*ids)[ID_TEXT], size_t *ret_count,
 		       struct error *err)
 {
@@ -109,6 +110,30 @@ static int realms_read(struct request *request, json_t *list, char (*ids)[ID_TEX
 	return 0;
 }
 
+/* A token lives no longer than the one that made it: else a stolen one would be for ever. */
+static int64_t token_expires(const struct request *request, int64_t seconds, int64_t now)
+{
+	int64_t own = request->caller.expires, wanted = seconds == 0 ? 0 : now + seconds * 1000;
+
+	return own != 0 && (wanted == 0 || wanted > own) ? own : wanted;
+}
+
+/* Room for one more that reaches the realm ("": the whole platform). EMLINK: there is none. */
+static int token_room(struct store *store, const char *realm, struct error *err)
+{
+	int64_t count;
+
+	if (store_number(store, err, 0, &count,
+			 "SELECT CASE ? WHEN '' THEN (SELECT count(*) FROM tokens WHERE platform = 1)"
+			 " ELSE (SELECT count(*) FROM token_realms WHERE realm = ?) END",
+			 "ss", realm, realm) == -1)
+		return -1;
+	if (count >= TOKENS_MAX)
+		return error_set(err, EMLINK, "%s has %d tokens, which is the limit; revoke some",
+				 *realm == '\0' ? "the platform" : realm, TOKENS_MAX);
+	return 0;
+}
+
 static int token_insert(struct request *request, const char *id, const char *name, enum caller_role role,
 			char (*realms)[ID_TEXT], size_t realm_count, int64_t seconds, const char *token,
 			struct error *err)
@@ -119,15 +144,18 @@ static int token_insert(struct request *request, const char *id, const char *nam
 
 	auth_hash(token, hash);
 	/* expires 0 becomes NULL: never. */
-	if (store_run(store, err,
-		      "INSERT INTO tokens (id, name, hash, role, platform, created, expires)"
-		      " VALUES (?, ?, ?, ?, ?, ?, nullif(?, 0))",
-		      "ssbiiii", id, name, hash, sizeof hash, (int64_t)role, (int64_t)(realm_count == 0), now,
-		      seconds == 0 ? (int64_t)0 : now + seconds * 1000) == -1)
+	if (store_do(store, err, "DELETE FROM tokens WHERE expires <= ?", "i", now) == -1 ||
+	    (realm_count == 0 && token_room(store, "", err) == -1) ||
+	    store_do(store, err,
+		     "INSERT INTO tokens (id, name, hash, role, platform, created, expires)"
+		     " VALUES (?, ?, ?, ?, ?, ?, nullif(?, 0))",
+		     "ssbiiii", id, name, hash, sizeof hash, (int64_t)role, (int64_t)(realm_count == 0), now,
+		     token_expires(request, seconds, now)) == -1)
 		return -1;
 	for (size_t i = 0; i < realm_count; i++)
-		if (store_run(store, err, "INSERT OR IGNORE INTO token_realms (token, realm) VALUES (?, ?)", "ss", id,
-			      realms[i]) == -1)
+		if (token_room(store, realms[i], err) == -1 ||
+		    store_do(store, err, "INSERT OR IGNORE INTO token_realms (token, realm) VALUES (?, ?)", "ss", id,
+			     realms[i]) == -1)
 			return -1;
 	return idempotency_record(request, id, err);
 }
@@ -148,7 +176,7 @@ void tokens_create(struct request *request)
 	const struct json_field fields[] = {
 		{ "name", JSON_KIND_STRING, false, 0, NAME_MAX_TOKEN, name, NULL },
 		{ "role", JSON_KIND_STRING, true, 1, sizeof role_name - 1, role_name, NULL },
-		{ "realms", JSON_KIND_ARRAY, false, 0, TOKEN_REALMS_MAX, &list, NULL },
+		{ "realms", JSON_KIND_ARRAY, false, 1, TOKEN_REALMS_MAX, &list, NULL },
 		{ "expires_in", JSON_KIND_INTEGER, false, 1, TOKEN_SECONDS_MAX, &seconds, NULL },
 	};
 

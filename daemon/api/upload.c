@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -20,12 +21,24 @@
 enum { SPACE_CHECK = 16 << 20 };         /* bytes between two looks at the free space */
 
 struct upload {
+	struct upload *next;
+	char realm[ID_TEXT];
 	int fd, reader;
 	EVP_MD_CTX *hash;
 	uint64_t size, checked;
 };
 
-static int uploads_open;
+static struct upload *uploads;
+
+/* Those of a realm; NULL: all. */
+static int uploads_count(const char *realm)
+{
+	int count = 0;
+
+	for (const struct upload *upload = uploads; upload != NULL; upload = upload->next)
+		count += realm == NULL || strcmp(upload->realm, realm) == 0;
+	return count;
+}
 
 /* True if size more bytes would still leave SPACE_KEPT. */
 static bool space_left(int fd, uint64_t size)
@@ -57,9 +70,10 @@ struct upload *upload_open(struct request *request, uint64_t declared)
 		fail_size(request);
 		return NULL;
 	}
-	if (uploads_open >= UPLOADS_MAX) {
-		request_fail(request, 503, "unavailable", NULL, "%d images are being uploaded already; try again later",
-			     uploads_open);
+	if (uploads_count(NULL) >= UPLOADS_MAX || uploads_count(request->realm) >= UPLOADS_REALM_MAX) {
+		request_fail(request, 503, "unavailable", NULL,
+			     "too many images are being uploaded: %d may be at a time, %d for one realm; try again later",
+			     UPLOADS_MAX, UPLOADS_REALM_MAX);
 		return NULL;
 	}
 	struct upload *upload = calloc(1, sizeof *upload);
@@ -67,14 +81,16 @@ struct upload *upload_open(struct request *request, uint64_t declared)
 		request_fail(request, 503, "unavailable", NULL, "no memory for an upload");
 		return NULL;
 	}
-	uploads_open++;
+	memcpy(upload->realm, request->realm, sizeof upload->realm);
+	upload->next = uploads;
+	uploads = upload;
 	upload->reader = -1;
 	upload->fd = open(API_SPOOL_PATH, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	upload->hash = EVP_MD_CTX_new();
 	if (upload->fd == -1 || upload->hash == NULL || EVP_DigestInit_ex(upload->hash, EVP_sha256(), NULL) != 1) {
 		error_errno(&err, "cannot take an upload into %s", API_SPOOL_PATH);
 		upload_free(upload);
-		request_fail_error(request, &err);
+		request_fail_host(request, &err);
 		return NULL;
 	}
 	if (!space_left(upload->fd, declared == UINT64_MAX ? 0 : declared)) {
@@ -102,7 +118,7 @@ void upload_write(struct upload *upload, struct request *request, const void *da
 	}
 	if (fd_write_full(upload->fd, data, size) == -1) {
 		error_errno(&err, "cannot store the upload");
-		request_fail_error(request, &err);
+		request_fail_host(request, &err);
 		return;
 	}
 	if (EVP_DigestUpdate(upload->hash, data, size) != 1) {
@@ -112,7 +128,7 @@ void upload_write(struct upload *upload, struct request *request, const void *da
 	upload->size += size;
 }
 
-int upload_finish(struct upload *upload, char ret_digest[DIGEST_TEXT], int *ret_fd, struct error *err)
+int upload_finish(struct upload *upload, char ret_digest[DIGEST_TEXT], struct error *err)
 {
 	unsigned char digest[DIGEST_BYTES];
 	char path[32];
@@ -125,10 +141,14 @@ int upload_finish(struct upload *upload, char ret_digest[DIGEST_TEXT], int *ret_
 	snprintf(path, sizeof path, "/proc/self/fd/%d", upload->fd);
 	upload->reader = open(path, O_RDONLY | O_CLOEXEC);
 	if (upload->reader == -1)
-		return error_errno(err, "cannot read the upload back");
+		return error_set(err, EIO, "cannot read the upload back: %s", strerror(errno));
 	hex_encode(digest, sizeof digest, ret_digest);
-	*ret_fd = upload->reader;
 	return 0;
+}
+
+int upload_reader(const struct upload *upload)
+{
+	return upload->reader;
 }
 
 void upload_free(struct upload *upload)
@@ -138,6 +158,9 @@ void upload_free(struct upload *upload)
 	fd_cleanup(&upload->fd);
 	fd_cleanup(&upload->reader);
 	EVP_MD_CTX_free(upload->hash);
+	struct upload **link = &uploads;
+	while (*link != upload)
+		link = &(*link)->next;
+	*link = upload->next;
 	free(upload);
-	uploads_open--;
 }

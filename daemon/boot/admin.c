@@ -39,28 +39,28 @@ static void answer_print(const json_t *answer)
 	putchar('\n');
 }
 
-static int get_print(const char *path, struct error *err)
+static int status_run(size_t count, char **words, struct error *err)
 {
 	cleanup_json json_t *answer = NULL;
 
-	if (call_json(&api, "GET", path, NULL, &answer, err) < 0)
+	(void)count;
+	(void)words;
+	if (call_json(&api, "GET", "/api/v1/host", NULL, &answer, err) < 0)
 		return -1;
 	answer_print(answer);
 	return 0;
 }
 
-static int status_run(size_t count, char **words, struct error *err)
-{
-	(void)count;
-	(void)words;
-	return get_print("/api/v1/host", err);
-}
-
 static int token_list_run(size_t count, char **words, struct error *err)
 {
+	cleanup_json json_t *answer = NULL;
+
 	(void)count;
 	(void)words;
-	return get_print("/api/v1/tokens", err);
+	if (call_list(&api, "/api/v1/tokens", &answer, err) < 0)
+		return -1;
+	answer_print(answer);
+	return 0;
 }
 
 static int token_create_run(size_t count, char **words, struct error *err)

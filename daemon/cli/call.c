@@ -10,6 +10,8 @@
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 
+enum { LIST_PATH_MAX = 512, CURSOR_MAX = 64, LIST_PAGE = 200 /* the most that the API gives at a time */ };
+
 /* The kinds that callers tell apart; the rest is EPROTO. */
 static int status_errno(long status)
 {
@@ -27,7 +29,6 @@ static int status_errno(long status)
 		return EEXIST;
 	case 413:
 		return EFBIG;
-	case 429:
 	case 503:
 		return EAGAIN;
 	}
@@ -85,6 +86,52 @@ int call_json(const struct http_target *target, const char *method, const char *
 		request.body_size = strlen(text);
 	}
 	return call_request(target, &request, ret_answer, err);
+}
+
+static void json_cleanup(json_t **json)
+{
+	json_decref(*json);
+}
+
+#define cleanup_json __attribute__((cleanup(json_cleanup)))
+
+/* Puts the items behind the cursor into list and moves it on; "" before the first page and behind the last. */
+static int page_get(const struct http_target *target, const char *path, char cursor[CURSOR_MAX + 1], json_t *list,
+		    struct error *err)
+{
+	char query[LIST_PATH_MAX], after[3 * CURSOR_MAX + 1];
+	cleanup_json json_t *page = NULL;
+
+	if (!call_escape(cursor, after, sizeof after) ||
+	    (size_t)snprintf(query, sizeof query, "%s?limit=%d%s%s", path, LIST_PAGE, cursor[0] != '\0' ? "&after=" : "",
+			     after) >= sizeof query)
+		return error_set(err, E2BIG, "the address of the list is too long");
+	if (call_json(target, "GET", query, NULL, &page, err) < 0)
+		return -1;
+	json_t *items = json_object_get(page, "items"), *next = json_object_get(page, "next");
+	const char *text = json_is_null(next) ? "" : json_string_value(next);
+	if (!json_is_array(items) || text == NULL || strlen(text) > CURSOR_MAX)
+		return error_set(err, EPROTO, "the host's answer is not a page of a list");
+	/* Pages are ordered by id, so this comes to an end whatever the host answers. */
+	if (text[0] != '\0' && strcmp(text, cursor) <= 0)
+		return error_set(err, EPROTO, "the host's list goes in a circle");
+	strcpy(cursor, text);
+	return json_array_extend(list, items) < 0 ? error_set(err, ENOMEM, "out of memory") : 0;
+}
+
+int call_list(const struct http_target *target, const char *path, json_t **ret_answer, struct error *err)
+{
+	cleanup_json json_t *list = json_array(), *answer = json_pack("{s:O, s:n}", "items", list, "next");
+	char cursor[CURSOR_MAX + 1] = "";
+
+	if (answer == NULL)
+		return error_set(err, ENOMEM, "out of memory");
+	do {
+		if (page_get(target, path, cursor, list, err) < 0)
+			return -1;
+	} while (cursor[0] != '\0');
+	*ret_answer = steal_pointer(&answer);
+	return 0;
 }
 
 bool call_escape(const char *text, char *out, size_t size)

@@ -21,7 +21,13 @@ struct http_target;
 int call_json(const struct http_target *target, const char *method, const char *path, json_t *body, json_t **ret_answer,
 	      struct error *err);
 
-/* The same with a request made by the caller, for uploads. */
+/*
+ * GETs a list (path without a query) page by page and gives it whole, in the shape of one page:
+ * {"items": [...], "next": null}.
+ */
+int call_list(const struct http_target *target, const char *path, json_t **ret_answer, struct error *err);
+
+/* The same as call_json with a request made by the caller, for uploads. */
 int call_request(const struct http_target *target, const struct http_request *request, json_t **ret_answer,
 		 struct error *err);
 

@@ -2,18 +2,17 @@
 
 CURL := $(O)/curl
 
-$(CURL)/libcurl.a: build/curl/build build/lock/curl.lock build/lock/toolroot.lock
+$(CURL)/libcurl.a: build/library build/curl/recipe build/lock/curl.lock build/lock/toolroot.lock
 	$(call note,CURL,$@)
-	$(Q)build/curl/build $(CURL)
+	$(Q)build/library curl $(@D)
 
 CLI_SOURCES := $(wildcard daemon/cli/*.c) \
 	$(addprefix daemon/lib/,error.c fd.c hex.c hostcfg.c json.c log.c secret.c)
 
 # The linker warns that static glibc cannot look up names; nothing here asks it to: c-ares does that.
 LINK_bulkhead := -static-pie -Wl,--no-warnings
-$(eval $(call program,bulkhead,$(CLI_SOURCES),$(CURL)/libcurl.a -lcares -lssl -lcrypto -lzstd -lz -ljansson))
+$(eval $(call program,bulkhead,$(CLI_SOURCES),$(CURL)/libcurl.a -lcares -lssl -lcrypto -lzstd -lz -ljansson -lblkid))
 $(O)/bin/bulkhead: $(CURL)/libcurl.a
 
 CFLAGS_daemon/cli/http.c := -isystem $(CURL)/include
-CFLAGS_daemon/cli/main.c := -isystem $(CURL)/include
-$(call objects,daemon/cli/http.c daemon/cli/main.c) $(call objects_san,daemon/cli/http.c daemon/cli/main.c): | $(CURL)/libcurl.a
+$(call objects,daemon/cli/http.c) $(call objects_san,daemon/cli/http.c): | $(CURL)/libcurl.a

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 
-enum { HEAD = 64 * 1024, EDGE = 1024 * 1024 };
+enum { EDGE = 1024 * 1024 };
 
 /* Reads a line of sysfs; "" if there is none. */
 static void line_read(const char *path, char *out, size_t size)
@@ -153,20 +154,34 @@ static int block_open(struct disk *disk, const char *path, const struct stat *st
 	return 0;
 }
 
+/* So that a folder that is not there is said before the question, and not after it. */
+static int folder_check(const char *path, struct error *err)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		strcpy(folder, ".");
+	else
+		snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	if (access(folder, W_OK | X_OK) < 0)
+		return error_errno(err, "%s", folder);
+	return 0;
+}
+
 int disk_open(struct disk *disk, const char *path, struct error *err)
 {
-	cleanup_free char *head = malloc(HEAD);
 	struct stat st;
 
-	*disk = (struct disk){ .fd = -1, .empty = true };
-	if (head == NULL)
-		return error_set(err, ENOMEM, "out of memory");
-	bool exists = stat(path, &st) == 0;
-	/* A mistyped device must not become a file in the memory behind /dev. */
-	if (!exists && (errno != ENOENT || strncmp(path, "/dev/", 5) == 0))
-		return error_errno(err, "%s", path);
-	if (!exists || S_ISREG(st.st_mode)) {
-		disk->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	*disk = (struct disk){ .path = path, .fd = -1, .empty = true };
+	if (stat(path, &st) < 0) {
+		/* A mistyped device must not become a file in the memory behind /dev. */
+		if (errno != ENOENT || strncmp(path, "/dev/", 5) == 0)
+			return error_errno(err, "%s", path);
+		return folder_check(path, err);
+	}
+	if (S_ISREG(st.st_mode)) {
+		disk->fd = open(path, O_RDWR | O_CLOEXEC);
 		if (disk->fd < 0 || fstat(disk->fd, &st) < 0)
 			return error_errno(err, "%s", path);
 		disk->size = (uint64_t)st.st_size;
@@ -177,13 +192,9 @@ int disk_open(struct disk *disk, const char *path, struct error *err)
 	} else {
 		return error_set(err, EINVAL, "%s is neither a disk nor a file", path);
 	}
-
-	ssize_t got = pread(disk->fd, head, HEAD, 0);
-	if (got < 0)
-		return error_errno(err, "%s: cannot read", path);
-	for (ssize_t i = 0; i < got && disk->empty; i++)
-		disk->empty = head[i] == 0;
-	disk->empty &= disk->partitions == 0;
+	if (content_find(disk->fd, disk->size, disk->content, err) < 0)
+		return error_wrap(err, "%s", path);
+	disk->empty = disk->content[0] == '\0' && disk->partitions == 0;
 	return 0;
 }
 
@@ -212,13 +223,17 @@ static int range_zero(struct disk *disk, uint64_t from, uint64_t to, struct erro
 	return 0;
 }
 
-int disk_forget(struct disk *disk, uint64_t kept, struct error *err)
+int disk_prepare(struct disk *disk, uint64_t kept, struct error *err)
 {
 	uint64_t range[2] = { 0, disk->size };
 
 	if (!disk->block) {
-		if (ftruncate(disk->fd, 0) < 0 || ftruncate(disk->fd, (off_t)disk->size) < 0)
-			return error_errno(err, "cannot empty the file");
+		if (disk->fd < 0)
+			disk->fd = open(disk->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (disk->size < kept)
+			disk->size = kept;
+		if (disk->fd < 0 || ftruncate(disk->fd, 0) < 0 || ftruncate(disk->fd, (off_t)disk->size) < 0)
+			return error_errno(err, "cannot make the file anew");
 		return 0;
 	}
 	(void)ioctl(disk->fd, BLKDISCARD, range); /* an SSD is quicker for it; a hard disk has no such thing */

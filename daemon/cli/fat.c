@@ -18,6 +18,7 @@ enum {
 	LONG_UNITS = 13, LONG_PARTS = 20, LONG_LAST = 0x40,
 	DIRECTORY_CLUSTERS_MAX = 1024,
 	CLUSTER_MASK = 0x0fffffff, CLUSTER_BAD = 0x0ffffff7,
+	READ_ALIGN = 4096,
 };
 
 /* A long name is spread over entries that stand, last part first, before the short one. */
@@ -38,11 +39,33 @@ static uint32_t get32(const uint8_t *bytes)
 	return (uint32_t)get16(bytes) | (uint32_t)get16(bytes + 2) << 16;
 }
 
+/* Reads by aligned blocks into aligned memory, as a descriptor with O_DIRECT wants. False with errno if a part is missing. */
+static bool bytes_read(int fd, void *to, size_t size, uint64_t offset)
+{
+	_Alignas(READ_ALIGN) uint8_t block[READ_ALIGN];
+
+	for (size_t done = 0; done < size;) {
+		size_t skip = (size_t)((offset + done) % READ_ALIGN);
+		ssize_t got = pread(fd, block, sizeof block, (off_t)(offset + done - skip));
+
+		if (got < 0)
+			return false;
+		if ((size_t)got <= skip) {
+			errno = ENODATA;
+			return false;
+		}
+		size_t part = (size_t)got - skip < size - done ? (size_t)got - skip : size - done;
+		memcpy((uint8_t *)to + done, block + skip, part);
+		done += part;
+	}
+	return true;
+}
+
 int fat_open(struct fat *fat, int fd, uint64_t offset, uint64_t size, struct error *err)
 {
 	uint8_t boot[512];
 
-	if (pread(fd, boot, sizeof boot, (off_t)offset) != (ssize_t)sizeof boot)
+	if (!bytes_read(fd, boot, sizeof boot, offset))
 		return error_set(err, EINVAL, "the file system is cut off");
 
 	uint32_t sector = get16(boot + 11), per_cluster = boot[13], reserved = get16(boot + 14), tables = boot[16];
@@ -75,9 +98,9 @@ static bool cluster_valid(const struct fat *fat, uint32_t cluster)
 	return cluster >= 2 && cluster < fat->cluster_end;
 }
 
-static off_t cluster_offset(const struct fat *fat, uint32_t cluster)
+static uint64_t cluster_offset(const struct fat *fat, uint32_t cluster)
 {
-	return (off_t)(fat->data + (uint64_t)(cluster - 2) * fat->cluster_size);
+	return fat->data + (uint64_t)(cluster - 2) * fat->cluster_size;
 }
 
 /* The cluster behind this one; at the end of the chain a number that is not valid. */
@@ -85,7 +108,7 @@ static int cluster_next(const struct fat *fat, uint32_t *cluster, struct error *
 {
 	uint32_t entry;
 
-	if (pread(fat->fd, &entry, sizeof entry, (off_t)(fat->table + (uint64_t)*cluster * 4)) != (ssize_t)sizeof entry)
+	if (!bytes_read(fat->fd, &entry, sizeof entry, fat->table + (uint64_t)*cluster * 4))
 		return error_errno(err, "cannot read the FAT32 table");
 	*cluster = le32toh(entry) & CLUSTER_MASK;
 	return 0;
@@ -150,7 +173,7 @@ static int directory_find(const struct fat *fat, uint32_t cluster, const char *n
 		return error_set(err, ENOMEM, "out of memory");
 	/* The bound also ends a chain that was bent into a ring. */
 	for (int i = 0; i < DIRECTORY_CLUSTERS_MAX && cluster_valid(fat, cluster); i++) {
-		if (pread(fat->fd, block, fat->cluster_size, cluster_offset(fat, cluster)) != (ssize_t)fat->cluster_size)
+		if (!bytes_read(fat->fd, block, fat->cluster_size, cluster_offset(fat, cluster)))
 			return error_set(err, EIO, "cannot read a directory of the FAT32 file system");
 		for (const uint8_t *entry = block; entry < block + fat->cluster_size; entry += ENTRY_SIZE) {
 			char text[13];
@@ -220,12 +243,17 @@ static int file_move(const struct fat *fat, const struct fat_file *file, uint8_t
 
 		if (!cluster_valid(fat, cluster))
 			return error_set(err, EINVAL, "the FAT32 file system is damaged: a file's chain ends early");
-		off_t at = cluster_offset(fat, cluster);
-		ssize_t moved = from != NULL ? pwrite(fat->fd, from + done, part, at) : pread(fat->fd, to + done, part, at);
-		if (moved < 0)
-			return error_errno(err, "the FAT32 file system");
-		if ((size_t)moved != part)
-			return error_set(err, EIO, "the FAT32 file system is cut off");
+		uint64_t at = cluster_offset(fat, cluster);
+		if (from == NULL && !bytes_read(fat->fd, to + done, part, at))
+			return error_errno(err, "cannot read the FAT32 file system");
+		if (from != NULL) {
+			ssize_t written = pwrite(fat->fd, from + done, part, (off_t)at);
+
+			if (written < 0)
+				return error_errno(err, "cannot write the FAT32 file system");
+			if ((size_t)written != part)
+				return error_set(err, EIO, "the FAT32 file system is cut off");
+		}
 		if (cluster_next(fat, &cluster, err) < 0)
 			return -1;
 	}

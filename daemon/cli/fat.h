@@ -34,7 +34,10 @@ int fat_open(struct fat *fat, int fd, uint64_t offset, uint64_t size, struct err
 /* Finds "folder/name" (ASCII, any case, long names too). ENOENT if it is not there. */
 int fat_find(const struct fat *fat, const char *path, struct fat_file *ret_file, struct error *err);
 
-/* Reads or overwrites the first size bytes; size is at most file->size. */
+/*
+ * Reads or overwrites the first size bytes; size is at most file->size. fd may have O_DIRECT while reading, so that
+ * the disk answers and not the cache.
+ */
 int fat_read(const struct fat *fat, const struct fat_file *file, void *buffer, size_t size, struct error *err);
 int fat_write(const struct fat *fat, const struct fat_file *file, const void *data, size_t size, struct error *err);
 

@@ -23,7 +23,7 @@
 
 #define MIB ((uint64_t)1024 * 1024)
 
-enum { BLOCK = 1024 * 1024, DATA_MIN_MIB = 1024 };
+enum { BLOCK = 1024 * 1024, BLOCK_ALIGN = 4096, DATA_MIN_MIB = 1024 };
 
 static const char config_path[] = "bulkhead/host.json";
 
@@ -35,6 +35,32 @@ static void disk_cleanup(struct disk *disk)
 static void digest_cleanup(EVP_MD_CTX **context)
 {
 	EVP_MD_CTX_free(*context);
+}
+
+static void cache_restore(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags >= 0)
+		(void)fcntl(fd, F_SETFL, flags & ~O_DIRECT);
+}
+
+/*
+ * From here on reads come from the disk itself. False where the file system has no O_DIRECT; then the cache is asked
+ * to forget what it holds, and nobody knows whether it did.
+ */
+static bool cache_bypass(int fd)
+{
+	_Alignas(BLOCK_ALIGN) char probe[BLOCK_ALIGN];
+	int flags = fcntl(fd, F_GETFL);
+
+	/* Some take the flag and refuse the read. A read that fails otherwise is for the check to report. */
+	if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_DIRECT) == 0 &&
+	    (pread(fd, probe, sizeof probe, 0) >= 0 || errno != EINVAL))
+		return true;
+	cache_restore(fd);
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	return false;
 }
 
 /* Finds the host config's file, which the image holds at its full size. */
@@ -68,9 +94,11 @@ int flash_config_write(int fd, const char *config, size_t size, struct error *er
 		return -1;
 	if (fsync(fd) < 0)
 		return error_errno(err, "the host config could not be flushed to the disk");
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	if (fat_read(&fat, &file, back, HOSTCFG_SIZE_MAX, err) < 0)
-		return -1;
+	(void)cache_bypass(fd);
+	int result = fat_read(&fat, &file, back, HOSTCFG_SIZE_MAX, err);
+	cache_restore(fd);
+	if (result < 0)
+		return error_wrap(err, "reading the host config back");
 	if (memcmp(padded, back, HOSTCFG_SIZE_MAX) != 0)
 		return error_set(err, EIO, "the host config reads back differently: the disk is faulty");
 	return 0;
@@ -89,7 +117,7 @@ static int bytes_pass(int from, struct disk *to, uint64_t size, const char *what
 		      struct error *err)
 {
 	__attribute__((cleanup(digest_cleanup))) EVP_MD_CTX *hash = EVP_MD_CTX_new();
-	cleanup_free char *block = malloc(BLOCK);
+	cleanup_free char *block = aligned_alloc(BLOCK_ALIGN, BLOCK);
 	struct progress progress;
 	uint64_t done = 0;
 
@@ -97,8 +125,8 @@ static int bytes_pass(int from, struct disk *to, uint64_t size, const char *what
 		return error_set(err, ENOMEM, "out of memory");
 	progress_start(&progress, what, size);
 	while (done < size) {
-		size_t part = size - done < BLOCK ? (size_t)(size - done) : BLOCK;
-		ssize_t got = pread(from, block, part, (off_t)done);
+		/* Whole blocks, as O_DIRECT wants; what lies behind the end is left out. */
+		ssize_t got = pread(from, block, BLOCK, (off_t)done);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -106,6 +134,8 @@ static int bytes_pass(int from, struct disk *to, uint64_t size, const char *what
 			return error_errno(err, "reading at byte %" PRIu64, done);
 		if (got == 0)
 			return error_set(err, EIO, "cut off at byte %" PRIu64, done);
+		if ((uint64_t)got > size - done)
+			got = (ssize_t)(size - done);
 		if (EVP_DigestUpdate(hash, block, (size_t)got) != 1)
 			return error_set(err, EIO, "SHA-256 failed");
 		if (to != NULL && (to->block || !block_is_zero(block, (size_t)got))) {
@@ -130,12 +160,17 @@ static int target_confirm(const struct flash *flash, const struct disk *disk, st
 {
 	char answer[16] = "";
 
-	fprintf(stderr, "%s: %s%s%" PRIu64 " MiB, %s\n", flash->target, disk->model, disk->model[0] != '\0' ? ", " : "",
-		disk->size / MIB, disk->empty ? "empty" : "NOT EMPTY");
+	if (disk->fd < 0)
+		fprintf(stderr, "%s: a new file\n", flash->target);
+	else
+		fprintf(stderr, "%s: %s%s%" PRIu64 " MiB, %s%s%s\n", flash->target, disk->model,
+			disk->model[0] != '\0' ? ", " : "", disk->size / MIB, disk->empty ? "empty" : "NOT EMPTY",
+			disk->content[0] != '\0' ? ": " : "", disk->content);
 	if (disk->partitions > 0)
 		fprintf(stderr, "%s: has %u partitions\n", flash->target, disk->partitions);
 	if (!disk->empty && !flash->force)
-		return error_set(err, EEXIST, "%s is not empty; --force overwrites all that is on it", flash->target);
+		return error_set(err, EEXIST, "%s is not empty (%s); --force overwrites all that is on it", flash->target,
+				 disk->content[0] != '\0' ? disk->content : "partitions");
 	if (flash->yes)
 		return 0;
 	if (!isatty(STDIN_FILENO))
@@ -176,24 +211,23 @@ int flash_run(const struct flash *flash, struct error *err)
 
 	if (disk_open(&disk, flash->target, err) < 0)
 		return -1;
-	/* An empty file just made is an image file in the making, not a disk: it grows. */
+	/* An empty or new file is an image file in the making, not a disk: it grows. */
 	if (disk.size < needed && (disk.block || disk.size > 0))
 		return error_set(err, ENOSPC, "%s has %" PRIu64 " MiB; the system, swap and a first GiB of data need %" PRIu64,
 				 flash->target, disk.size / MIB, needed / MIB);
 	if (target_confirm(flash, &disk, err) < 0)
 		return -1;
-	if (!disk.block && disk.size < size && ftruncate(disk.fd, (off_t)size) < 0)
-		return error_errno(err, "%s", flash->target);
-
-	if (disk_forget(&disk, size, err) < 0 || bytes_pass(image, &disk, size, "writing", wanted, err) < 0)
+	if (disk_prepare(&disk, size, err) < 0 || bytes_pass(image, &disk, size, "writing", wanted, err) < 0)
 		return error_wrap(err, "%s", flash->target);
 	if (fsync(disk.fd) < 0)
 		return error_errno(err, "%s: flushing failed", flash->target);
 	/* The check must see the disk and not the cache. */
-	(void)posix_fadvise(disk.fd, 0, 0, POSIX_FADV_DONTNEED);
-	if (disk.block)
-		(void)ioctl(disk.fd, BLKFLSBUF, 0);
-	if (bytes_pass(disk.fd, NULL, size, "checking", found, err) < 0)
+	if (!cache_bypass(disk.fd))
+		fprintf(stderr, "%s: its file system cannot read past the cache; the check may see memory instead of the disk\n",
+			flash->target);
+	int result = bytes_pass(disk.fd, NULL, size, "checking", found, err);
+	cache_restore(disk.fd);
+	if (result < 0)
 		return error_wrap(err, "%s: read-back", flash->target);
 	if (memcmp(wanted, found, sizeof wanted) != 0)
 		return error_set(err, EIO, "%s reads back differently from what was written: the disk is faulty", flash->target);

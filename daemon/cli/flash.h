@@ -23,12 +23,13 @@ struct flash {
 
 /*
  * Checks all before the first byte is written; then writes, flushes, reads back
- * and compares by SHA-256. Progress and the question go to the terminal.
+ * and compares by SHA-256, from the disk itself where the file system can (O_DIRECT;
+ * else a note says so). Progress and the question go to the terminal.
  * ECANCELED when the person said no.
  */
 int flash_run(const struct flash *flash, struct error *err);
 
-/* Overwrites the host config of an image or a flashed disk open for reading and writing. */
+/* Overwrites the host config of an image or a flashed disk open for reading and writing, and reads it back. */
 int flash_config_write(int fd, const char *config, size_t size, struct error *err);
 
 #endif

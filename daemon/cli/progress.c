@@ -3,23 +3,16 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "daemon/lib/clock.h"
+
 enum { REDRAW_MS = 200 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void line_write(const struct progress *progress, uint64_t done, const char *end)
 {
 	const uint64_t mib = 1024 * 1024;
-	int64_t spent = now_ms() - progress->start_ms;
+	int64_t spent = clock_ms() - progress->start_ms;
 	uint64_t speed = spent > 0 ? done * 1000 / (uint64_t)spent / mib : 0;
 	uint64_t percent = progress->total > 0 ? done * 100 / progress->total : 100;
 
@@ -29,12 +22,12 @@ static void line_write(const struct progress *progress, uint64_t done, const cha
 
 void progress_start(struct progress *progress, const char *what, uint64_t total)
 {
-	*progress = (struct progress){ .what = what, .total = total, .start_ms = now_ms(), .terminal = isatty(STDERR_FILENO) };
+	*progress = (struct progress){ .what = what, .total = total, .start_ms = clock_ms(), .terminal = isatty(STDERR_FILENO) };
 }
 
 void progress_update(struct progress *progress, uint64_t done)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	if (progress->terminal) {
 		if (now - progress->shown_ms < REDRAW_MS)

@@ -13,15 +13,16 @@
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 
-enum { PATH_MAX_TEXT = 512, KEY_MAX = 64 };
+enum { PATH_MAX_TEXT = 1024, KEY_MAX = 64, WORD_MAX = 128 };
 
 /* What the words behind the verb are. */
 enum arguments {
 	ARGUMENTS_NONE,
+	ARGUMENTS_LIST,   /* none; the answer comes in pages */
 	ARGUMENTS_ID,     /* ID */
 	ARGUMENTS_NAME,   /* NAME [KEY=VALUE...] */
 	ARGUMENTS_FIELDS, /* [KEY=VALUE...] */
-	ARGUMENTS_FILE,   /* FILE NAME */
+	ARGUMENTS_FILE,   /* FILE NAME [KEY=VALUE...] */
 };
 
 static const struct verb {
@@ -32,22 +33,22 @@ static const struct verb {
 	const char *usage;
 } verbs[] = {
 	{ "host", "", "GET", "/host", "", ARGUMENTS_NONE, "" },
-	{ "token", "list", "GET", "/tokens", "", ARGUMENTS_NONE, "" },
+	{ "token", "list", "GET", "/tokens", "", ARGUMENTS_LIST, "" },
 	{ "token", "create", "POST", "/tokens", "", ARGUMENTS_FIELDS, "role=ROLE [name=NAME] [realms:='[\"ID\"]'] [expires_in:=SECONDS]" },
 	{ "token", "delete", "DELETE", "/tokens/", "", ARGUMENTS_ID, "ID" },
-	{ "realm", "list", "GET", "/realms", "", ARGUMENTS_NONE, "" },
+	{ "realm", "list", "GET", "/realms", "", ARGUMENTS_LIST, "" },
 	{ "realm", "show", "GET", "/realms/", "", ARGUMENTS_ID, "ID" },
 	{ "realm", "create", "POST", "/realms", "", ARGUMENTS_NAME, "NAME" },
 	{ "realm", "delete", "DELETE", "/realms/", "", ARGUMENTS_ID, "ID" },
-	{ "project", "list", "GET", "/projects", "", ARGUMENTS_NONE, "" },
+	{ "project", "list", "GET", "/projects", "", ARGUMENTS_LIST, "" },
 	{ "project", "show", "GET", "/projects/", "", ARGUMENTS_ID, "ID" },
 	{ "project", "create", "POST", "/projects", "", ARGUMENTS_NAME, "NAME realm=ID" },
 	{ "project", "delete", "DELETE", "/projects/", "", ARGUMENTS_ID, "ID" },
-	{ "image", "list", "GET", "/images", "", ARGUMENTS_NONE, "" },
+	{ "image", "list", "GET", "/images", "", ARGUMENTS_LIST, "" },
 	{ "image", "show", "GET", "/images/", "", ARGUMENTS_ID, "ID" },
-	{ "image", "import", "POST", "/images", "", ARGUMENTS_FILE, "FILE NAME" },
+	{ "image", "import", "POST", "/images", "", ARGUMENTS_FILE, "FILE NAME [realm=ID]" },
 	{ "image", "delete", "DELETE", "/images/", "", ARGUMENTS_ID, "ID" },
-	{ "container", "list", "GET", "/containers", "", ARGUMENTS_NONE, "" },
+	{ "container", "list", "GET", "/containers", "", ARGUMENTS_LIST, "" },
 	{ "container", "show", "GET", "/containers/", "", ARGUMENTS_ID, "ID" },
 	{ "container", "create", "POST", "/containers", "", ARGUMENTS_NAME,
 	  "NAME project=ID image=IMAGE [port:=PORT] [command:='[\"...\"]']" },
@@ -78,13 +79,13 @@ static int field_set(json_t *object, char *key, json_t *value, struct error *err
 	char *dot;
 
 	if (value == NULL)
-		return error_set(err, ENOMEM, "out of memory");
+		return error_set(err, EINVAL, "%s is not valid UTF-8", key);
 	while ((dot = strchr(key, '.')) != NULL) {
 		*dot = '\0';
 		json_t *inner = json_object_get(object, key);
 		if (inner == NULL && json_object_set_new(object, key, inner = json_object()) < 0) {
 			json_decref(value);
-			return error_set(err, ENOMEM, "out of memory");
+			return error_set(err, EINVAL, "the key %s is not valid UTF-8", key);
 		}
 		if (!json_is_object(inner)) {
 			json_decref(value);
@@ -98,7 +99,7 @@ static int field_set(json_t *object, char *key, json_t *value, struct error *err
 		return error_set(err, EINVAL, "%s is given twice", key);
 	}
 	if (json_object_set_new(object, key, value) < 0)
-		return error_set(err, EINVAL, "%s cannot be set to that", key);
+		return error_set(err, EINVAL, "the key %s is not valid UTF-8", key);
 	return 0;
 }
 
@@ -155,51 +156,95 @@ static int file_send(const struct http_target *target, const char *path, const c
 	return 0;
 }
 
+/* Puts the fields, which are all text, behind path as its query. */
+static int query_append(char *path, size_t size, json_t *fields, struct error *err)
+{
+	char key[3 * KEY_MAX], value[3 * WORD_MAX + 1];
+	size_t used = strlen(path);
+	const char *name;
+	json_t *field;
+	char mark = '?';
+
+	json_object_foreach(fields, name, field) {
+		if (!json_is_string(field))
+			return error_set(err, EINVAL, "%s: only KEY=TEXT here", name);
+		if (!call_escape(name, key, sizeof key) || !call_escape(json_string_value(field), value, sizeof value) ||
+		    strlen(key) + strlen(value) + 2 >= size - used)
+			return error_set(err, EINVAL, "%s is too long", name);
+		used += (size_t)snprintf(path + used, size - used, "%c%s=%s", mark, key, value);
+		mark = '&';
+	}
+	return 0;
+}
+
 static void json_cleanup(json_t **json)
 {
 	json_decref(*json);
 }
 
+/* {"name": NAME, fields} of the words. */
+static int named_read(json_t *body, int count, char **words, struct error *err)
+{
+	char name[] = "name";
+
+	if (field_set(body, name, json_string(words[0]), err) < 0)
+		return -1;
+	return resource_fields(body, count - 1, words + 1, err);
+}
+
 static int verb_run(const struct http_target *target, const struct verb *verb, int count, char **words, struct error *err)
 {
-	__attribute__((cleanup(json_cleanup))) json_t *body = NULL, *answer = NULL;
-	char path[PATH_MAX_TEXT], word[3 * 128 + 1] = "";
+	__attribute__((cleanup(json_cleanup))) json_t *fields = json_object(), *answer = NULL;
+	char path[PATH_MAX_TEXT], word[3 * WORD_MAX + 1] = "";
+	bool fits = true;
 	int result = -1;
 
-	bool fits = true;
+	if (fields == NULL)
+		return error_set(err, ENOMEM, "out of memory");
 	switch (verb->arguments) {
 	case ARGUMENTS_NONE:
+	case ARGUMENTS_LIST:
 		fits = count == 0;
 		break;
 	case ARGUMENTS_ID:
 		fits = count == 1 && call_escape(words[0], word, sizeof word);
 		break;
 	case ARGUMENTS_FIELDS:
-		body = json_object();
-		if (resource_fields(body, count, words, err) < 0)
+		if (resource_fields(fields, count, words, err) < 0)
 			return -1;
 		break;
 	case ARGUMENTS_NAME:
 		fits = count >= 1;
-		body = json_object();
-		if (fits && (field_set(body, strcpy(word, "name"), json_string(words[0]), err) < 0 ||
-			     resource_fields(body, count - 1, words + 1, err) < 0))
+		if (fits && named_read(fields, count, words, err) < 0)
 			return -1;
-		word[0] = '\0';
 		break;
 	case ARGUMENTS_FILE:
-		fits = count == 2 && call_escape(words[1], word, sizeof word);
+		fits = count >= 2;
+		if (fits && named_read(fields, count - 1, words + 1, err) < 0)
+			return -1;
 		break;
 	}
 	if (!fits)
 		return error_set(err, EINVAL, "usage: bulkhead %s %s %s", verb->noun, verb->verb, verb->usage);
 
-	if (verb->arguments == ARGUMENTS_FILE) {
-		snprintf(path, sizeof path, "/api/v1%s?name=%s", verb->path, word);
+	snprintf(path, sizeof path, "/api/v1%s%s%s", verb->path, word, verb->tail);
+	switch (verb->arguments) {
+	case ARGUMENTS_LIST:
+		result = call_list(target, path, &answer, err);
+		break;
+	case ARGUMENTS_FILE:
+		if (query_append(path, sizeof path, fields, err) < 0)
+			return -1;
 		result = file_send(target, path, words[0], &answer, err);
-	} else {
-		snprintf(path, sizeof path, "/api/v1%s%s%s", verb->path, word, verb->tail);
-		result = call_json(target, verb->method, path, body, &answer, err);
+		break;
+	case ARGUMENTS_NONE:
+	case ARGUMENTS_ID:
+		result = call_json(target, verb->method, path, NULL, &answer, err);
+		break;
+	case ARGUMENTS_FIELDS:
+	case ARGUMENTS_NAME:
+		result = call_json(target, verb->method, path, fields, &answer, err);
+		break;
 	}
 	if (result == 0 && !json_is_null(answer)) {
 		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);

@@ -23,15 +23,18 @@ static int line_ask(int tty, const char *prompt, struct secret *secret, struct e
 
 	if (tcgetattr(tty, &shown) < 0)
 		return error_errno(err, "the terminal");
+	/* Ctrl-C is a character, so that echo always comes back; and one that ends the line, so that it is seen at once. */
+	const char stop = (char)shown.c_cc[VINTR];
 	hidden = shown;
-	hidden.c_lflag &= ~(tcflag_t)(ECHO | ISIG); /* Ctrl-C is a character, so that echo always comes back */
+	hidden.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 	hidden.c_lflag |= ICANON;
+	hidden.c_cc[VEOL] = shown.c_cc[VINTR];
 	if (tcsetattr(tty, TCSAFLUSH, &hidden) < 0)
 		return error_errno(err, "the terminal");
 	(void)fd_write_full(tty, prompt, strlen(prompt));
 	while ((got = read(tty, &byte, 1)) == 1 && byte != '\n') {
-		if (byte == 3) {
-			error_set(err, ECANCELED, "given up");
+		if (byte == stop) {
+			error_set(err, ECANCELED, "given up; nothing was sent");
 			goto out;
 		}
 		if (secret_append(secret, &byte, 1, err) < 0)

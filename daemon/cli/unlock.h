@@ -23,7 +23,8 @@ struct unlock {
 
 /*
  * Asks on the terminal, or reads standard input to its end when that is none.
- * Returns the exit code of the agent (README, "Unlock"; 255: ssh failed), or -1.
+ * Returns the exit code of the agent (README, "Unlock"; 255: ssh failed; 127: there
+ * is no ssh), or -1; with ECANCELED when the person typed Ctrl-C.
  */
 int unlock_run(const struct unlock *unlock, struct error *err);
 

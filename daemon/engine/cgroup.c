@@ -5,15 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 
 #define CGROUP_SLICE "bulkhead.slice"
+
+enum { GROUPS_OURS = 4 }; /* levels that we or liblxc make in a group besides those of the container */
 
 static const char *const controllers[] = { "+memory", "+pids", "+cpu", "+io", "+cpuset" };
 
@@ -39,10 +43,28 @@ static int group_delegate(const char *path, struct error *err)
 	return 0;
 }
 
+/* All containers together leave the host enough to go on: then one of them is killed, not a role. */
+static int memory_reserve(struct error *err)
+{
+	const uint64_t least = UINT64_C(256) << 20;
+	char text[32];
+	struct sysinfo info;
+
+	if (sysinfo(&info) == -1)
+		return error_errno(err, "cannot read the size of memory");
+	uint64_t total = (uint64_t)info.totalram * info.mem_unit, reserve = total / 20;
+	if (reserve < least)
+		reserve = least;
+	if (reserve > total / 2)
+		reserve = total / 2;
+	snprintf(text, sizeof text, "%llu", (unsigned long long)(total - reserve));
+	return file_poke(CGROUP_ROOT "/" CGROUP_SLICE "/memory.max", text, err);
+}
+
 int cgroup_init(struct error *err)
 {
 	if (group_delegate(".", err) == -1 || group_make(CGROUP_SLICE, err) == -1 ||
-	    group_delegate(CGROUP_SLICE, err) == -1)
+	    group_delegate(CGROUP_SLICE, err) == -1 || memory_reserve(err) == -1)
 		return -1;
 	return group_make(CGROUP_SLICE "/monitors", err);
 }
@@ -104,11 +126,11 @@ bool cgroup_populated(const char *path)
 
 	snprintf(full, sizeof full, CGROUP_ROOT "/%s/cgroup.events", path);
 	if (file_read(full, 4096, &text, NULL, &err) == -1)
-		return false;
+		return err.code != ENOENT && err.code != ENODEV; /* not known: not called empty */
 	return strstr(text, "populated 1") != NULL;
 }
 
-/* The container made the groups below its own, so depth is bounded here, not by trust. */
+/* The container made the groups below its own; the kernel bounds their depth, and so does this. */
 static int group_remove_at(int parent, const char *name, int depth)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -140,7 +162,7 @@ int cgroup_remove(const char *path, struct error *err)
 	char full[PATH_MAX];
 
 	snprintf(full, sizeof full, CGROUP_ROOT "/%s", path);
-	if (group_remove_at(AT_FDCWD, full, 64) == -1)
+	if (group_remove_at(AT_FDCWD, full, CGROUP_DEPTH_MAX + GROUPS_OURS) == -1)
 		return error_errno(err, "cannot remove the control group %s", path);
 	return 0;
 }

@@ -14,11 +14,19 @@
 
 struct error;
 
-enum { CGROUP_TEXT = 160 };
+enum {
+	CGROUP_TEXT = 160,
+	/* What a container may make below its group: someone else has to take it away. */
+	CGROUP_DEPTH_MAX = 16,
+	CGROUP_COUNT_MAX = 1000,
+};
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
-/* Makes bulkhead.slice with the controllers memory, pids, cpu and io; may be repeated. */
+/*
+ * Makes bulkhead.slice with the controllers memory, pids, cpu and io, and a limit
+ * of memory that leaves 5 % for the host, 256 MiB at least; may be repeated.
+ */
 int cgroup_init(struct error *err);
 
 /* Makes the slice of a realm; may be repeated. */

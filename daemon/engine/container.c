@@ -25,20 +25,32 @@ struct container *container_find(const char *id)
 	return NULL;
 }
 
+bool container_idle(const struct container *c)
+{
+	return c->state == CONTAINER_STATE_STOPPED || c->state == CONTAINER_STATE_FAILED;
+}
+
 unsigned container_running(void)
 {
 	unsigned count = 0;
 
 	for (struct container *c = table; c != NULL; c = c->next)
-		count += c->state == CONTAINER_STATE_RUNNING || c->state == CONTAINER_STATE_STARTING ||
-			 c->state == CONTAINER_STATE_STOPPING;
+		count += !container_idle(c);
 	return count;
+}
+
+bool container_realm_busy(const char *realm)
+{
+	for (struct container *c = table; c != NULL; c = c->next)
+		if (!container_idle(c) && strcmp(c->message.realm, realm) == 0)
+			return true;
+	return false;
 }
 
 bool container_uses(const char *digest)
 {
 	for (struct container *c = table; c != NULL; c = c->next)
-		for (uint32_t i = 0; i < c->message.layer_count; i++)
+		for (uint32_t i = 0; i < c->message.layer_count && !c->revoked; i++)
 			if (strcmp(c->message.layers[i], digest) == 0)
 				return true;
 	return false;
@@ -54,15 +66,9 @@ static bool name_valid(const char *name)
 	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
 }
 
-/* Packed words: NUL after each, within the bytes in use. */
-static bool words_valid(const char *words, uint32_t size, uint32_t room)
-{
-	return size <= room && (size == 0 || words[size - 1] == '\0');
-}
-
 static int environment_check(const struct container_message *message, struct error *err)
 {
-	if (!words_valid(message->environment, message->environment_size, ENVIRONMENT_MAX))
+	if (!protocol_words_valid(message->environment, message->environment_size, ENVIRONMENT_MAX))
 		return error_field(err, "environment", "the environment is malformed");
 	for (uint32_t at = 0; at < message->environment_size;) {
 		const char *entry = message->environment + at;
@@ -123,7 +129,7 @@ int container_check(const struct container_message *message, const struct hostcf
 			return error_field(err, "layers", "a layer's digest is not 64 hexadecimal digits");
 	if (message->wanted > CONTAINER_WANTED_RUNNING)
 		return error_field(err, "wanted", "%u is not a wanted state", message->wanted);
-	if (!words_valid(message->command, message->command_size, COMMAND_MAX) ||
+	if (!protocol_words_valid(message->command, message->command_size, COMMAND_MAX) ||
 	    (message->command_size > 0 && message->command[0] == '\0'))
 		return error_field(err, "command", "the command is malformed");
 	if (environment_check(message, err) == -1 || limits_check(message, err) == -1 ||
@@ -165,6 +171,17 @@ void container_forget(struct container *container)
 			free(container);
 			return;
 		}
+}
+
+void waiters_answer(struct waiter **list, void (*answer)(uint64_t serial, const struct error *err),
+		    const struct error *err)
+{
+	while (*list != NULL) {
+		struct waiter *waiter = *list;
+		*list = waiter->next;
+		answer(waiter->serial, err);
+		free(waiter);
+	}
 }
 
 int waiter_add(struct waiter **list, uint64_t serial, struct error *err)

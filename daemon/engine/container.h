@@ -30,18 +30,18 @@ struct container {
 	enum container_state state;
 	bool queued;       /* STARTING, but its helper has not been forked yet */
 	bool revoked;      /* killed for good: it is not started again */
-	bool forget;       /* not in api's list: removed from disk when it has ended */
+	bool forget;       /* deleted, or not in api's list: removed from disk when it has ended and is clean */
 	bool again;        /* to be started when it has ended */
-	bool listed;       /* named by the sync under way */
 	bool killed;       /* by us, since its last start */
 	uint64_t start_ms;
 	int32_t exit_status;
 	pid_t init;
 	int monitor_fd, init_fd, result_fd; /* -1 unless open; pidfds, and the helper's result socket */
 	struct loop_source *helper, *monitor, *timer;
+	struct loop_source *cleaner; /* what it left is being cleaned up: no start, no removal meanwhile */
 	unsigned tries;    /* looks at whether its processes are gone */
 	char failure[384]; /* why the start failed, or "" */
-	struct waiter *start_waiters, *end_waiters;
+	struct waiter *start_waiters, *end_waiters, *delete_waiters;
 };
 
 struct container *container_first(void);
@@ -58,10 +58,16 @@ struct container *container_add(const struct container_message *message, const s
 /* Takes it out of the table and frees it; it must be stopped, nobody waits. */
 void container_forget(struct container *container);
 
+/* True if it is stopped or failed: nothing of it lives. */
+bool container_idle(const struct container *container);
+
 /* How many are running or on their way. */
 unsigned container_running(void);
 
-/* True if any known container is built on the layer. */
+/* True if a container of the realm is running or on its way. */
+bool container_realm_busy(const char *realm);
+
+/* True if any known container is built on the layer. One that was revoked needs it no more. */
 bool container_uses(const char *digest);
 
 /*
@@ -71,5 +77,9 @@ bool container_uses(const char *digest);
 int container_check(const struct container_message *message, const struct hostcfg *cfg, struct error *err);
 
 int waiter_add(struct waiter **list, uint64_t serial, struct error *err);
+
+/* Answers all and empties the list; err NULL: success. */
+void waiters_answer(struct waiter **list, void (*answer)(uint64_t serial, const struct error *err),
+		    const struct error *err);
 
 #endif

@@ -7,26 +7,31 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/engine/adopt.h"
 #include "daemon/engine/cgroup.h"
+#include "daemon/engine/confine.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/layer.h"
 #include "daemon/engine/lifecycle.h"
 #include "daemon/engine/merge.h"
 #include "daemon/engine/netdev.h"
-#include "daemon/engine/confine.h"
 #include "daemon/engine/status.h"
-#include "daemon/engine/sync.h"
+#include "daemon/engine/truth.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/hostcfg.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
 #include "daemon/lib/message.h"
 #include "daemon/lib/protocol.h"
+
+/* The most that any import may unpack, whatever api says. */
+#define IMPORT_BYTES_MAX (UINT64_C(64) << 30)
+#define IMPORT_ENTRIES_MAX UINT64_C(2000000)
 
 static struct {
 	struct loop *loop;
@@ -94,20 +99,34 @@ static int digest_check(const char *digest, struct error *err)
 	return 0;
 }
 
+/* It was there: the answer to an import asked for once more, or in another realm. */
+static void layer_answer(const char *digest, uint64_t serial)
+{
+	struct result_message result = { 0 };
+	struct error err = ERROR_INIT;
+
+	if (layer_size(digest, &result, &err) == -1)
+		log_warning("the size of image sha256:%s is not known: %s", digest, err.message);
+	frame_send(MESSAGE_RESULT, serial, &result, sizeof result);
+}
+
 static void image_import(const struct message *message)
 {
-	const struct image_message *image = message->payload;
+	struct image_message image = *(const struct image_message *)message->payload;
 	struct error err = ERROR_INIT;
 	struct stat st;
 
-	if (digest_check(image->digest, &err) == -1) {
+	if (digest_check(image.digest, &err) == -1) {
 		answer(message->serial, &err);
 		return;
 	}
-	if (layer_exists(image->digest)) {
-		answer(message->serial, NULL);
+	truth_keep_image(image.digest);
+	if (layer_exists(image.digest)) {
+		layer_answer(image.digest, message->serial);
 		return;
 	}
+	image.bytes_max = image.bytes_max < IMPORT_BYTES_MAX ? image.bytes_max : IMPORT_BYTES_MAX;
+	image.entries_max = image.entries_max < IMPORT_ENTRIES_MAX ? image.entries_max : IMPORT_ENTRIES_MAX;
 	if (message->fd == -1 || fstat(message->fd, &st) == -1 || !S_ISREG(st.st_mode)) {
 		error_set(&err, EBADF, "an import comes with the descriptor of a regular file");
 		answer(message->serial, &err);
@@ -120,7 +139,7 @@ static void image_import(const struct message *message)
 		return;
 	}
 	*serial = message->serial;
-	if (layer_import(engine.loop, image, message->fd, import_done, serial, &err) == -1) {
+	if (layer_import(engine.loop, &image, message->fd, import_done, serial, &err) == -1) {
 		free(serial);
 		answer(message->serial, &err);
 	}
@@ -146,14 +165,18 @@ static void container_start(const struct message *message)
 	struct error err = ERROR_INIT;
 	int result = 0;
 
+	truth_keep_container(wanted->id);
 	if (c == NULL) {
 		c = container_add(wanted, &engine.cfg, &err);
 		result = c == NULL ? -1 : 0;
-	} else if (c->state == CONTAINER_STATE_STOPPED || c->state == CONTAINER_STATE_FAILED) {
+	} else if (container_idle(c)) {
 		result = container_check(wanted, &engine.cfg, &err);
 		if (result == 0)
 			c->message = *wanted;
 	}
+	/* A list under way may have been made before this request: the request holds. */
+	if (c != NULL && result == 0)
+		c->message.wanted = CONTAINER_WANTED_RUNNING;
 	if (result == 0)
 		result = lifecycle_start(c, message->serial, &err);
 	if (result == -1)
@@ -170,6 +193,7 @@ static void container_stop(const struct message *message)
 		answer(message->serial, NULL); /* what is not known does not run */
 		return;
 	}
+	c->message.wanted = CONTAINER_WANTED_STOPPED;
 	if (lifecycle_stop(c, stop->timeout_ms, message->serial, &err) == -1)
 		answer(message->serial, &err);
 }
@@ -184,6 +208,7 @@ static void container_revoke(const struct message *message)
 		answer(message->serial, NULL);
 		return;
 	}
+	c->message.wanted = CONTAINER_WANTED_STOPPED;
 	if (lifecycle_revoke(c, message->serial, &err) == -1)
 		answer(message->serial, &err);
 }
@@ -202,21 +227,19 @@ static void container_delete(const struct message *message)
 static void image_sync(const struct message *message)
 {
 	struct error err = ERROR_INIT;
-	int done = sync_image(engine.loop, message->payload, &err);
+	int done = truth_image(message->payload, &err);
 
-	if (done == 1)
-		answer(message->serial, NULL);
-	if (done != -1)
-		return;
-	/* Without the whole list nothing may be called garbage: a new engine is told again. */
-	log_error("the list of images cannot be taken: %s", err.message);
-	loop_stop(engine.loop, 1);
+	if (done != 0)
+		answer(message->serial, done == 1 ? NULL : &err);
 }
 
 static void container_sync(const struct message *message)
 {
-	if (sync_container(message->payload, &engine.cfg, state_tell))
-		answer(message->serial, NULL);
+	struct error err = ERROR_INIT;
+	int done = truth_container(message->payload, &err);
+
+	if (done != 0)
+		answer(message->serial, done == 1 ? NULL : &err);
 }
 
 static void host_status(const struct message *message)
@@ -237,7 +260,7 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	}
 	switch ((enum message_type)message->type) {
 	case MESSAGE_HELLO:
-		sync_forget();
+		truth_begin();
 		return;
 	case MESSAGE_HOST_STATUS:
 		host_status(message);
@@ -316,12 +339,27 @@ static int engine_run(struct error *err)
 	engine.api = channel_new(engine.loop, ROLE_FD_API, api_says, NULL, err);
 	if (engine.api == NULL)
 		return -1;
+	truth_init(engine.loop, &engine.cfg, ENGINE_CONTAINERS, state_tell);
 	if (lifecycle_init(engine.loop, &engine.cfg, answer, state_tell, err) == -1 ||
 	    layer_init(engine.loop, err) == -1 || adopt_all(&engine.cfg, err) == -1)
 		return -1;
 	if (channel_send(engine.api, MESSAGE_HELLO, 0, &hello, sizeof hello, -1, err) == -1)
 		return -1;
 	return loop_run(engine.loop, err);
+}
+
+/* Two pidfds, a timer and a helper's socket for each container. */
+static void files_raise(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == -1)
+		return;
+	files.rlim_cur = 4 * CONTAINERS_MAX;
+	if (files.rlim_max < files.rlim_cur)
+		files.rlim_max = files.rlim_cur;
+	if (setrlimit(RLIMIT_NOFILE, &files) == -1)
+		log_warning("cannot raise the limit of open files: %s", strerror(errno));
 }
 
 int engine_main(int argc, char **argv)
@@ -333,6 +371,8 @@ int engine_main(int argc, char **argv)
 	log_init("engine", LOG_LEVEL_INFO);
 	umask(0022);
 	prctl(PR_SET_DUMPABLE, 0);
+	signal(SIGPIPE, SIG_IGN);
+	files_raise();
 	int code = engine_run(&err);
 	if (code == -1) {
 		log_error("%s", err.message);

@@ -3,23 +3,39 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <nftables/libnftables.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/lib/error.h"
 #include "daemon/lib/hostcfg.h"
+#include "daemon/lib/log.h"
+
+enum { FLOWS_MAX = 16384 }; /* tracked connections that one container has opened */
 
 /*
  * "h*" are the host sides of containers' links. `live` is asked before
  * conntrack: taking an element out cuts flows that are established.
- * %1$s: pool of container addresses, %2$u: SSH port of the OS.
+ * A packet that is forwarded has a container at one end; a container's address
+ * without a link is nowhere, least of all behind the default gateway.
+ *
+ * `flows` and `nd` keep one container from the tables that all share: tracked
+ * connections, and neighbours, which it can invent by the thousand. An element
+ * goes by itself when its link is quiet.
+ *
+ * %1$s: pool of container addresses, %2$u: SSH port of the OS, %3$s: what the
+ * host does with packets of its own for a container without a link, %4$u: flows.
  */
 static const char ruleset[] =
 	"add table inet bulkhead\n"
 	"add set inet bulkhead live { type ifname; }\n"
 	"add set inet bulkhead src4 { type ifname . ipv4_addr; }\n"
 	"add set inet bulkhead src6 { type ifname . ipv6_addr; }\n"
+	"add set inet bulkhead flows { type ifname; size 65536; flags dynamic; }\n"
+	"add set inet bulkhead nd { type ifname; size 65536; flags dynamic, timeout; timeout 1m; }\n"
 	"add chain inet bulkhead source { type filter hook prerouting priority raw; policy accept; }\n"
 	"add chain inet bulkhead forward { type filter hook forward priority filter; policy drop; }\n"
 	"add chain inet bulkhead input { type filter hook input priority filter; policy drop; }\n"
@@ -42,6 +58,7 @@ static const char ruleset[] =
 	"add rule inet bulkhead source ip6 saddr fe80::/10 ip6 daddr { fe80::/10, ff02::/16 } accept\n"
 	"add rule inet bulkhead source meta nfproto ipv6 iifname . ip6 saddr != @src6 drop\n"
 
+	"add rule inet bulkhead forward iifname != \"h*\" oifname != \"h*\" drop\n"
 	"add rule inet bulkhead forward iifname \"h*\" iifname != @live drop\n"
 	"add rule inet bulkhead forward oifname \"h*\" oifname != @live drop\n"
 	"add rule inet bulkhead forward iifname \"h*\" oifname \"h*\" drop\n"
@@ -51,6 +68,7 @@ static const char ruleset[] =
 	"add rule inet bulkhead egress ip daddr { 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 } drop\n"
 	"add rule inet bulkhead egress ip daddr %1$s drop\n"
 	"add rule inet bulkhead egress ip6 daddr { ::/127, fe80::/10, fc00::/7, ff00::/8 } drop\n"
+	"add rule inet bulkhead egress ct state new add @flows { iifname ct count over %4$u } drop\n"
 	"add rule inet bulkhead egress accept\n"
 
 	"add rule inet bulkhead input iifname \"lo\" accept\n"
@@ -64,25 +82,63 @@ static const char ruleset[] =
 	"add rule inet bulkhead input udp sport 67 udp dport 68 accept\n"
 	"add rule inet bulkhead input tcp dport { 80, 443 } accept\n"
 	"add rule inet bulkhead input tcp dport %2$u accept\n"
-	"add rule inet bulkhead input udp dport 443 accept\n"
 
 	/* From a container the host takes answers to its own connections and finding its link address: nothing else. */
 	"add rule inet bulkhead guest iifname != @live drop\n"
 	"add rule inet bulkhead guest ct state established,related accept\n"
+	"add rule inet bulkhead guest icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } "
+	"update @nd { iifname limit rate over 10/second burst 20 packets } drop\n"
 	"add rule inet bulkhead guest icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n"
 	"add rule inet bulkhead guest drop\n"
 
 	"add rule inet bulkhead output oifname \"h*\" oifname != @live drop\n"
+	"%3$s"
 
 	"add rule inet bulkhead nat iifname \"h*\" oifname != \"h*\" masquerade\n";
 
+/* Rejected, not dropped: HAProxy tells its client at once. An ICMP error would meet a busy socket, and wait for the next SYN. */
+static const char nowhere[] =
+	"add rule inet bulkhead output oifname != \"h*\" ip daddr %1$s meta l4proto tcp reject with tcp reset\n"
+	"add rule inet bulkhead output oifname != \"h*\" ip daddr %1$s reject\n";
+
+/* Name of an uplink whose own network shares addresses with the pool; false if there is none. */
+static bool uplink_overlaps(const struct hostcfg_address *pool, char name[IFNAMSIZ])
+{
+	struct ifaddrs *all;
+	bool found = false;
+
+	if (getifaddrs(&all) == -1)
+		return false;
+	for (const struct ifaddrs *at = all; at != NULL && !found; at = at->ifa_next) {
+		if (at->ifa_addr == NULL || at->ifa_netmask == NULL || at->ifa_addr->sa_family != AF_INET ||
+		    at->ifa_name[0] == 'h')
+			continue;
+		struct sockaddr_in own, mask;
+		memcpy(&own, at->ifa_addr, sizeof own);
+		memcpy(&mask, at->ifa_netmask, sizeof mask);
+		uint32_t pool_mask = htonl((uint32_t)(UINT64_C(0xffffffff) << (32 - pool->prefix)));
+		found = ((own.sin_addr.s_addr ^ pool->v4.s_addr) & mask.sin_addr.s_addr & pool_mask) == 0;
+		snprintf(name, IFNAMSIZ, "%s", at->ifa_name);
+	}
+	freeifaddrs(all);
+	return found;
+}
+
 int firewall_install(const struct hostcfg *cfg, struct error *err)
 {
-	char pool[INET_ADDRSTRLEN + 4], address[INET_ADDRSTRLEN], text[sizeof ruleset + 64];
+	char pool[INET_ADDRSTRLEN + 4], address[INET_ADDRSTRLEN], uplink[IFNAMSIZ], rule[sizeof nowhere + 2 * sizeof pool];
+	char text[sizeof ruleset + sizeof rule + 128];
 
 	inet_ntop(AF_INET, &cfg->container_pool.v4, address, sizeof address);
 	snprintf(pool, sizeof pool, "%s/%u", address, cfg->container_pool.prefix);
-	int size = snprintf(text, sizeof text, ruleset, pool, (unsigned)cfg->admin_port);
+	snprintf(rule, sizeof rule, nowhere, pool);
+	if (uplink_overlaps(&cfg->container_pool, uplink)) {
+		/* The rule would cut the host off. */
+		log_error("the network of %s overlaps the pool of containers, %s: what is meant for a container that has "
+			  "ended may leave by it; set another containers.ipv4_pool in host.json", uplink, pool);
+		rule[0] = '\0';
+	}
+	int size = snprintf(text, sizeof text, ruleset, pool, (unsigned)cfg->admin_port, rule, (unsigned)FLOWS_MAX);
 	if (size < 0 || (size_t)size >= sizeof text)
 		return error_set(err, EOVERFLOW, "the firewall rules do not fit their buffer");
 

@@ -36,8 +36,12 @@ static const struct item items[] = {
 	{ "lxc.keyring.session", "0" }, /* keyctl is barred in the container; the engine's ring is empty */
 	{ "lxc.mount.auto", "proc:mixed sys:ro cgroup:rw:force" },
 	{ "lxc.mount.entry", "tmpfs dev/shm tmpfs nosuid,nodev,mode=1777,create=dir" },
-	/* Of the host's kernel, not of the container. */
-	{ "lxc.mount.entry", "/dev/null proc/kcore none bind,optional" },
+	/*
+	 * Of the host's kernel, not of the container. These covers are for its users
+	 * and for scanners: its root can unmount them. What holds is that the files
+	 * belong to the host's root, who is nobody in here, or show a process its own;
+	 * what would not hold (kcore, debugfs) is not in the kernel.
+	 */
 	{ "lxc.mount.entry", "/dev/null proc/keys none bind,optional" },
 	{ "lxc.mount.entry", "/dev/null proc/timer_list none bind,optional" },
 	{ "lxc.mount.entry", "tmpfs sys/firmware tmpfs ro,nosuid,nodev,noexec,size=0,optional" },
@@ -54,6 +58,7 @@ static const struct item items[] = {
 	{ "lxc.seccomp.profile", GUEST_SECCOMP },
 	{ "lxc.seccomp.allow_nesting", "1" }, /* else liblxc, confined by the engine's filter, loads none */
 	{ "lxc.prlimit.core", "0" },
+	{ "lxc.prlimit.nofile", "1024:524288" }, /* as systemd gives its services */
 	{ "lxc.cgroup2.devices.deny", "a" },
 	{ "lxc.cgroup2.devices.allow", "c 1:3 rwm" },   /* null */
 	{ "lxc.cgroup2.devices.allow", "c 1:5 rwm" },   /* zero */
@@ -109,6 +114,9 @@ static int limits_set(struct lxc_container *guest, const struct container_messag
 	    item_print(guest, err, "lxc.cgroup2.cpu.max", "%llu 100000", message->cpu_percent * 1000ULL) == -1)
 		return -1;
 	if (item_print(guest, err, "lxc.cgroup2.cpu.weight", "%u", message->cpu_weight) == -1)
+		return -1;
+	if (item_print(guest, err, "lxc.cgroup2.cgroup.max.depth", "%d", CGROUP_DEPTH_MAX) == -1 ||
+	    item_print(guest, err, "lxc.cgroup2.cgroup.max.descendants", "%d", CGROUP_COUNT_MAX) == -1)
 		return -1;
 	return item_print(guest, err, "lxc.cgroup2.pids.max", "%u", message->pids_max);
 }

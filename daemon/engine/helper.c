@@ -8,10 +8,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/engine/address.h"
+#include "daemon/engine/container.h"
+#include "daemon/engine/element.h"
+#include "daemon/engine/remains.h"
+#include "daemon/engine/runtime.h"
 #include "daemon/engine/start.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
-#include "daemon/lib/protocol.h"
 
 static int message_fd(const struct container_message *message, struct error *err)
 {
@@ -32,6 +36,7 @@ __attribute__((noreturn)) static void helper_exec(int message, int result)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL); /* ignored in the engine; a container's programs expect it */
 	if (high[0] == -1 || high[1] == -1 || dup2(high[0], START_FD_MESSAGE) == -1 ||
 	    dup2(high[1], START_FD_RESULT) == -1 || close_range(START_FD_RESULT + 1, ~0U, 0) == -1)
 		_exit(126);
@@ -39,11 +44,24 @@ __attribute__((noreturn)) static void helper_exec(int message, int result)
 	_exit(127);
 }
 
-pid_t helper_fork(const struct container_message *message, int *ret_socket, struct error *err)
+static int place_make(const struct container *c, struct error *err)
+{
+	char host[LINK_TEXT], peer[LINK_TEXT];
+
+	if (runtime_create(&c->message, err) == -1 || remains_groups_remove(c, err) == -1)
+		return -1;
+	/* Before the helper: a container never runs without its anti-spoofing entries. */
+	address_links(c->message.id, host, peer);
+	return element_add(host, c->message.ipv4, c->message.ipv6, err);
+}
+
+pid_t helper_fork(const struct container *c, int *ret_socket, struct error *err)
 {
 	int pair[2];
 
-	cleanup_fd int memory = message_fd(message, err);
+	if (place_make(c, err) == -1)
+		return -1;
+	cleanup_fd int memory = message_fd(&c->message, err);
 	if (memory == -1)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)

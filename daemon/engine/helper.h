@@ -8,15 +8,18 @@
 
 #include <sys/types.h>
 
-struct container_message;
+struct container;
 struct error;
 struct start_result;
 
 /*
- * Forks the helper and executes role start with the message. Returns its pid, a
- * child to be reaped, and in *ret_socket the caller's end of its result socket; -1 with err.
+ * Makes what must stand before a container can run (run-time folder, no leftover
+ * groups, firewall elements), forks the helper and executes role start with the
+ * container's message. Returns its pid, a child to be reaped, and in *ret_socket
+ * the caller's end of its result socket. -1 with err: what was made goes with the
+ * container's end.
  */
-pid_t helper_fork(const struct container_message *message, int *ret_socket, struct error *err);
+pid_t helper_fork(const struct container *container, int *ret_socket, struct error *err);
 
 /*
  * Takes the result of a helper that has ended. pidfds are the caller's, -1 when

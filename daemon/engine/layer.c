@@ -29,6 +29,9 @@
 #include "daemon/lib/protocol.h"
 
 #define LAYER_PREFIX "sha256-"
+#define LAYER_SIZE ".size" /* behind the layer's name: a file "<bytes> <entries>", for who asks for the import again */
+
+enum { NAME_TEXT = DIGEST_TEXT + 16 };
 
 struct import {
 	struct loop *loop;
@@ -39,13 +42,6 @@ struct import {
 };
 
 static unsigned imports;
-
-int layer_init(struct loop *loop, struct error *err)
-{
-	if (folder_make(ENGINE_LAYERS, 0700, err) == -1)
-		return -1;
-	return tree_sweep(loop, ENGINE_LAYERS, err);
-}
 
 void layer_path(const char digest[DIGEST_TEXT], char path[PATH_MAX])
 {
@@ -59,6 +55,75 @@ bool layer_exists(const char digest[DIGEST_TEXT])
 
 	layer_path(digest, path);
 	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static void size_name(const char digest[DIGEST_TEXT], char name[NAME_TEXT])
+{
+	snprintf(name, NAME_TEXT, LAYER_PREFIX "%s" LAYER_SIZE, digest);
+}
+
+/* Not yet on disk: what makes the layer durable is for this, too. */
+static int size_write(int layers, const char digest[DIGEST_TEXT], const struct result_message *result)
+{
+	char name[NAME_TEXT], text[64];
+
+	size_name(digest, name);
+	int size = snprintf(text, sizeof text, "%llu %llu\n", (unsigned long long)result->bytes,
+			    (unsigned long long)result->entries);
+	cleanup_fd int fd = openat(layers, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd == -1 ? -1 : fd_write_full(fd, text, (size_t)size);
+}
+
+/* Of an import that was cut off between the size and the layer's name. No import runs yet. */
+static void sizes_sweep(int layers)
+{
+	const size_t length = strlen(LAYER_PREFIX) + DIGEST_TEXT - 1;
+	int copy = fcntl(layers, F_DUPFD_CLOEXEC, 0);
+	DIR *dir = copy == -1 ? NULL : fdopendir(copy);
+
+	if (dir == NULL)
+		return;
+	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+		char layer[NAME_TEXT];
+		if (strlen(entry->d_name) <= length || strcmp(entry->d_name + length, LAYER_SIZE) != 0)
+			continue;
+		snprintf(layer, sizeof layer, "%.*s", (int)length, entry->d_name);
+		if (faccessat(layers, layer, F_OK, 0) == -1)
+			(void)unlinkat(layers, entry->d_name, 0);
+	}
+	closedir(dir);
+}
+
+int layer_init(struct loop *loop, struct error *err)
+{
+	struct error left = ERROR_INIT;
+
+	if (folder_make(ENGINE_LAYERS, 0700, err) == -1)
+		return -1;
+	cleanup_fd int layers = open(ENGINE_LAYERS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (layers == -1)
+		return error_errno(err, "cannot open " ENGINE_LAYERS);
+	sizes_sweep(layers);
+	if (tree_sweep(loop, ENGINE_LAYERS, &left) == -1)
+		log_error("%s", left.message); /* it takes room, and nothing else */
+	return 0;
+}
+
+int layer_size(const char digest[DIGEST_TEXT], struct result_message *ret_result, struct error *err)
+{
+	char name[NAME_TEXT], path[PATH_MAX];
+	unsigned long long bytes, entries;
+	cleanup_free char *text = NULL;
+
+	size_name(digest, name);
+	snprintf(path, sizeof path, ENGINE_LAYERS "/%s", name);
+	if (file_read(path, 64, &text, NULL, err) == -1)
+		return -1;
+	if (sscanf(text, "%llu %llu", &bytes, &entries) != 2)
+		return error_set(err, EBADMSG, "%s does not hold two numbers", path);
+	ret_result->bytes = bytes;
+	ret_result->entries = entries;
+	return 0;
 }
 
 static void temp_name(const char digest[DIGEST_TEXT], char name[DIGEST_TEXT + 8])
@@ -77,7 +142,8 @@ static int unpack_child(const struct image_message *image, int tar, int ready, i
 	/* Root in the new namespace only once the parent has written its map. */
 	if (fd_read_full(ready, &mapped, 1) != 1)
 		return 1;
-	if (setgroups(0, NULL) == -1 || setresgid(0, 0, 0) == -1 || setresuid(0, 0, 0) == -1)
+	if (setgroups(0, NULL) == -1 || setresgid(0, 0, 0) == -1 || setresuid(0, 0, 0) == -1 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) == -1) /* the change of user has cleared it */
 		error_errno(&err, "cannot become root of the image");
 	else if (dup2(tar, 0) == -1 || dup2(pipe, 1) == -1 || close_range(3, ~0U, 0) == -1)
 		error_errno(&err, "cannot arrange the unpacking process");
@@ -165,7 +231,8 @@ static int layer_make(const struct image_message *image, int tar, struct result_
 		return 0; /* the child said why */
 
 	/* Everything on disk before the name that vouches for it. */
-	if (syncfs(layers) == -1 || renameat(layers, name, layers, final) == -1 || fsync(layers) == -1)
+	if (size_write(layers, image->digest, result) == -1 || syncfs(layers) == -1 ||
+	    renameat(layers, name, layers, final) == -1 || fsync(layers) == -1)
 		return error_errno(err, "cannot keep the unpacked image");
 	return 0;
 }
@@ -176,7 +243,8 @@ static void import_child(const struct image_message *image, int tar, int pipe)
 	struct result_message result = { 0 };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* an import without an engine would answer nobody */
-	if (layer_make(image, tar, &result, &err) == -1) {
+	/* What a stranger's archive makes it take is not spared when memory runs out. */
+	if (file_poke("/proc/self/oom_score_adj", "500", &err) == -1 || layer_make(image, tar, &result, &err) == -1) {
 		result.code = (uint32_t)err.code;
 		memcpy(result.field, err.field, sizeof result.field);
 		memcpy(result.message, err.message, sizeof result.message);
@@ -243,6 +311,9 @@ int layer_import(struct loop *loop, const struct image_message *image, int fd, l
 	else if (loop_add_child(loop, pid, import_end, import, err) != NULL) {
 		imports++;
 		return 0;
+	} else {
+		kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
 	}
 	close(pipe[0]);
 	free(import);
@@ -251,8 +322,12 @@ int layer_import(struct loop *loop, const struct image_message *image, int fd, l
 
 int layer_delete(struct loop *loop, const char digest[DIGEST_TEXT], struct error *err)
 {
-	char name[DIGEST_TEXT + 8];
+	char name[NAME_TEXT], path[PATH_MAX];
 
+	size_name(digest, name);
+	snprintf(path, sizeof path, ENGINE_LAYERS "/%s", name);
+	if (unlink(path) == -1 && errno != ENOENT)
+		return error_errno(err, "cannot remove %s", path);
 	snprintf(name, sizeof name, LAYER_PREFIX "%s", digest);
 	return tree_remove(loop, ENGINE_LAYERS, name, NULL, NULL, err);
 }
@@ -263,15 +338,18 @@ int layer_sweep(struct loop *loop, bool (*keep)(const char digest[DIGEST_TEXT], 
 	DIR *dir = opendir(ENGINE_LAYERS);
 	if (dir == NULL)
 		return error_errno(err, "cannot read " ENGINE_LAYERS);
-	int result = 0;
-	for (struct dirent *entry; result == 0 && (entry = readdir(dir)) != NULL;) {
+	struct error first = ERROR_INIT, later = ERROR_INIT;
+	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
 		const char *digest = entry->d_name + strlen(LAYER_PREFIX);
 		if (strncmp(entry->d_name, LAYER_PREFIX, strlen(LAYER_PREFIX)) != 0 ||
 		    !hex_valid(digest, DIGEST_TEXT - 1) || keep(digest, data))
 			continue;
 		log_info("removing image sha256:%s, which no one knows any more", digest);
-		result = layer_delete(loop, digest, err);
+		(void)layer_delete(loop, digest, first.code == 0 ? &first : &later);
 	}
 	closedir(dir);
-	return result;
+	if (first.code == 0)
+		return 0;
+	*err = first;
+	return -1;
 }

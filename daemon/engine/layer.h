@@ -23,12 +23,15 @@ typedef void layer_done_cb(const struct result_message *result, void *data);
 int layer_init(struct loop *loop, struct error *err);
 
 bool layer_exists(const char digest[DIGEST_TEXT]);
+
+/* Fills bytes and entries with what its import answered. ENOENT: not known. */
+int layer_size(const char digest[DIGEST_TEXT], struct result_message *ret_result, struct error *err);
+
 void layer_path(const char digest[DIGEST_TEXT], char path[PATH_MAX]);
 
 /*
  * Unpacks the tar at fd (the caller keeps it) in a child; cb once it has ended,
- * also on failure. Not called when -1 is returned. A layer that exists already
- * is success. At most LAYER_IMPORTS_MAX at a time, EBUSY beyond.
+ * also on failure. Not called when -1 is returned. The layer must not exist yet. At most LAYER_IMPORTS_MAX at a time, EBUSY beyond.
  */
 enum { LAYER_IMPORTS_MAX = 2 };
 int layer_import(struct loop *loop, const struct image_message *image, int fd, layer_done_cb *cb, void *data,
@@ -37,7 +40,7 @@ int layer_import(struct loop *loop, const struct image_message *image, int fd, l
 /* The name is gone on return, the files some time later. Gone already is success. */
 int layer_delete(struct loop *loop, const char digest[DIGEST_TEXT], struct error *err);
 
-/* Calls keep for each layer and deletes those it says no to. */
+/* Calls keep for each layer and deletes those it says no to; err is the first that could not be deleted. */
 int layer_sweep(struct loop *loop, bool (*keep)(const char digest[DIGEST_TEXT], void *data), void *data,
 		struct error *err);
 

@@ -2,26 +2,23 @@
 #include "daemon/engine/lifecycle.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/ioctl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/engine/address.h"
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/container.h"
-#include "daemon/engine/element.h"
+#include "daemon/engine/disposal.h"
 #include "daemon/engine/engine.h"
-#include "daemon/engine/flow.h"
 #include "daemon/engine/helper.h"
+#include "daemon/engine/init.h"
 #include "daemon/engine/layer.h"
-#include "daemon/engine/netdev.h"
+#include "daemon/engine/remains.h"
 #include "daemon/engine/runtime.h"
 #include "daemon/engine/start.h"
 #include "daemon/engine/tree.h"
@@ -35,7 +32,8 @@ enum {
 	HELPERS_MAX = 4,     /* starts under way at a time; the rest wait in line */
 	HELPER_MS = 60000,   /* a start that takes longer has failed */
 	END_LOOK_MS = 5,     /* between two looks at whether all processes are gone */
-	END_TRIES = 2000,
+	END_TRIES = 2000,    /* then it is told, and the looks become rare */
+	END_SLOW_MS = 1000,
 };
 
 static struct {
@@ -48,16 +46,6 @@ static struct {
 
 static void queue_run(void);
 static void end_look(void *data);
-
-static void waiters_answer(struct waiter **list, const struct error *err)
-{
-	while (*list != NULL) {
-		struct waiter *waiter = *list;
-		*list = waiter->next;
-		self.answer(waiter->serial, err);
-		free(waiter);
-	}
-}
 
 static void complain(const struct error *err)
 {
@@ -85,66 +73,24 @@ static void timer_start(struct container *c, int64_t ms, loop_timer_cb *cb)
 		complain(&err);
 }
 
-/* No packet, no connection: the first two steps of an end that must be final. Errors do not stop it. */
-static void network_close(struct container *c)
+static void cleaned(pid_t pid, int status, void *data)
 {
-	char host[LINK_TEXT], peer[LINK_TEXT];
+	struct container *c = data;
 	struct error err = ERROR_INIT;
 
-	address_links(c->message.id, host, peer);
-	if (element_remove(host, c->message.ipv4, c->message.ipv6, &err) == -1)
+	(void)pid;
+	(void)status; /* it has told what it could not do */
+	c->cleaner = NULL;
+	/* A start helper that has made the slice and not yet its group must find it. */
+	if (!container_realm_busy(c->message.realm))
+		cgroup_realm_leave(c->message.realm);
+	bool again = c->again;
+	c->again = false;
+	if (c->forget)
+		disposal_asked(self.loop, c, self.answer);
+	else if (again && lifecycle_start(c, 0, &err) == -1)
 		complain(&err);
-	if (flow_destroy(c->message.ipv4, c->message.ipv6, NULL, &err) == -1)
-		complain(&err);
-}
-
-static void processes_kill(struct container *c)
-{
-	char group[CGROUP_TEXT];
-	struct error err = ERROR_INIT;
-
-	c->killed = true;
-	cgroup_container(c->message.realm, c->message.id, group);
-	if (cgroup_kill(group, &err) == -1)
-		complain(&err);
-	cgroup_monitor(c->message.id, group);
-	if (cgroup_kill(group, &err) == -1)
-		complain(&err);
-}
-
-/* Exit status of the init, which was not our child: kept by its pidfd (PIDFD_GET_INFO, Linux 6.15). */
-static int32_t exit_status_of(const struct container *c)
-{
-	struct {
-		uint64_t mask, cgroupid;
-		uint32_t ids[12]; /* pid, tgid, ppid, then eight user and group ids, then exit_code */
-	} info = { .mask = 1 << 3 /* PIDFD_INFO_EXIT */ };
-	enum { EXIT_CODE = 11 };
-
-	if (c->init_fd == -1 ||
-	    ioctl(c->init_fd, _IOC(_IOC_READ | _IOC_WRITE, 0xFF, 11, sizeof info), &info) == -1 ||
-	    (info.mask & 1 << 3) == 0)
-		return c->killed ? SIGKILL : 0; /* not reaped yet */
-	return (int32_t)info.ids[EXIT_CODE];
-}
-
-/* What an ended container leaves in the kernel. A new engine that finds its run-time folder does it again. */
-static void remains_clean(struct container *c)
-{
-	char host[LINK_TEXT], peer[LINK_TEXT], group[CGROUP_TEXT];
-	struct error err = ERROR_INIT;
-
-	address_links(c->message.id, host, peer);
-	if (netdev_delete(host, &err) == -1)
-		complain(&err);
-	cgroup_container(c->message.realm, c->message.id, group);
-	if (cgroup_remove(group, &err) == -1)
-		complain(&err);
-	cgroup_monitor(c->message.id, group);
-	if (cgroup_remove(group, &err) == -1)
-		complain(&err);
-	cgroup_realm_leave(c->message.realm);
-	runtime_remove(c->message.id, true);
+	queue_run();
 }
 
 /* All processes are gone. The answer goes first, then the slow cleaning. */
@@ -152,44 +98,47 @@ static void ended(struct container *c)
 {
 	struct error err = ERROR_INIT;
 
-	c->exit_status = exit_status_of(c);
+	c->exit_status = init_exit_status(c->init_fd, c->killed);
 	fds_close(c);
-	network_close(c);
-	if (flow_forget(c->message.ipv4, c->message.ipv6, &err) == -1)
-		complain(&err);
+	remains_network_close(c);
+	remains_flows_forget(c);
 	c->state = c->failure[0] != '\0' ? CONTAINER_STATE_FAILED : CONTAINER_STATE_STOPPED;
 	c->init = 0;
 	self.state(c, c->failure);
 	if (c->start_waiters != NULL) {
 		error_set(&err, c->failure[0] != '\0' ? EIO : ECANCELED, "%s",
 			  c->failure[0] != '\0' ? c->failure : "the container was stopped while it started");
-		waiters_answer(&c->start_waiters, &err);
+		waiters_answer(&c->start_waiters, self.answer, &err);
 	}
-	waiters_answer(&c->end_waiters, NULL);
-	remains_clean(c);
-	bool again = c->again && !c->forget;
-	c->again = false;
-	if (c->forget && lifecycle_delete(c->message.id, 0, &err) == -1)
-		complain(&err);
-	if (again && lifecycle_start(c, 0, &err) == -1)
-		complain(&err);
-	queue_run();
+	waiters_answer(&c->end_waiters, self.answer, NULL);
+	if (c->cleaner != NULL)
+		return; /* stopped again before it was clean, and had not been started */
+	c->cleaner = remains_clean(self.loop, c, cleaned, c);
+	if (c->cleaner == NULL)
+		cleaned(0, 0, c);
 }
 
 static void end_look(void *data)
 {
 	struct container *c = data;
-	char group[CGROUP_TEXT], monitors[CGROUP_TEXT];
+	struct error err = ERROR_INIT;
 
-	cgroup_container(c->message.realm, c->message.id, group);
-	cgroup_monitor(c->message.id, monitors);
-	if ((cgroup_populated(group) || cgroup_populated(monitors)) && c->tries++ < END_TRIES) {
+	if (!remains_alive(c)) {
+		ended(c);
+		return;
+	}
+	if (++c->tries < END_TRIES) {
 		timer_start(c, END_LOOK_MS, end_look);
 		return;
 	}
-	if (c->tries >= END_TRIES)
-		log_error("container %s: processes do not end though killed; the kernel holds them", c->message.id);
-	ended(c);
+	/* Whoever waits is told so, and the look goes on: what lives is never called ended. */
+	error_set(&err, ETIMEDOUT, "container %s: processes do not end though killed; the kernel holds them",
+		  c->message.id);
+	if (c->tries == END_TRIES)
+		complain(&err);
+	waiters_answer(&c->start_waiters, self.answer, &err);
+	waiters_answer(&c->end_waiters, self.answer, &err);
+	timer_start(c, END_SLOW_MS, end_look);
 }
 
 /* Kills what is left and waits until it is gone. */
@@ -199,7 +148,7 @@ static void end_begin(struct container *c)
 
 	c->state = CONTAINER_STATE_STOPPING;
 	c->tries = 0;
-	processes_kill(c);
+	remains_kill(c);
 	c->killed = killed; /* its init was gone before this */
 	end_look(c);
 }
@@ -212,7 +161,7 @@ static void monitor_ended(int fd, uint32_t events, void *data)
 	(void)events;
 	loop_remove(c->monitor);
 	c->monitor = NULL;
-	network_close(c);
+	remains_network_close(c);
 	end_begin(c);
 }
 
@@ -227,7 +176,6 @@ static void helper_ended(pid_t pid, int status, void *data)
 	struct container *c = data;
 	struct start_result result = { 0 };
 	struct error err = ERROR_INIT;
-	struct runtime_state state = { 0 };
 	int pidfds[2];
 
 	(void)pid;
@@ -240,6 +188,7 @@ static void helper_ended(pid_t pid, int status, void *data)
 		snprintf(result.message, sizeof result.message, "the start helper was killed or crashed (status %d)",
 			 status);
 	}
+	fd_cleanup(&c->result_fd);
 	c->monitor_fd = pidfds[0];
 	c->init_fd = pidfds[1];
 	if (c->state == CONTAINER_STATE_STOPPING) { /* stopped or revoked meanwhile */
@@ -252,21 +201,15 @@ static void helper_ended(pid_t pid, int status, void *data)
 	}
 	if (result.code != 0) {
 		snprintf(c->failure, sizeof c->failure, "%s", result.message);
-		network_close(c);
+		remains_network_close(c);
 		end_begin(c);
 		return;
 	}
-	char path[PATH_MAX];
-	cleanup_free char *text = NULL;
-	size_t size = 0;
-	runtime_path(c->message.id, "state", path);
-	if (file_read(path, sizeof state, &text, &size, &err) == 0 && size == sizeof state)
-		memcpy(&state, text, sizeof state);
-	c->start_ms = state.start_ms;
+	c->start_ms = result.start_ms;
 	c->init = result.init;
 	c->state = CONTAINER_STATE_RUNNING;
 	self.state(c, "");
-	waiters_answer(&c->start_waiters, NULL);
+	waiters_answer(&c->start_waiters, self.answer, NULL);
 	queue_run();
 }
 
@@ -275,26 +218,19 @@ static void helper_late(void *data)
 	struct container *c = data;
 
 	log_error("container %s: not started after %d s; it is stopped", c->message.id, HELPER_MS / 1000);
-	network_close(c);
-	processes_kill(c); /* the helper's end follows and tells */
+	remains_network_close(c);
+	remains_kill(c); /* the helper's end follows and tells */
 }
 
 static int helper_begin(struct container *c, struct error *err)
 {
-	char host[LINK_TEXT], peer[LINK_TEXT];
-
-	if (runtime_create(&c->message, err) == -1)
-		return -1;
-	/* Before the helper: a container never runs without its anti-spoofing entries. */
-	address_links(c->message.id, host, peer);
-	if (element_add(host, c->message.ipv4, c->message.ipv6, err) == -1)
-		return -1;
-	pid_t pid = helper_fork(&c->message, &c->result_fd, err);
+	pid_t pid = helper_fork(c, &c->result_fd, err);
 	if (pid == -1)
 		return -1;
 	c->helper = loop_add_child(self.loop, pid, helper_ended, c, err);
 	if (c->helper == NULL) {
 		kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
 		return -1;
 	}
 	self.helpers++;
@@ -312,12 +248,12 @@ static void queue_run(void)
 	for (struct container *c = container_first(), *next; c != NULL && self.helpers < HELPERS_MAX; c = next) {
 		struct error err = ERROR_INIT;
 		next = c->next; /* the failure of one may take it out of the table */
-		if (!c->queued)
+		if (!c->queued || c->cleaner != NULL)
 			continue;
 		c->queued = false;
 		if (helper_begin(c, &err) == -1) {
 			snprintf(c->failure, sizeof c->failure, "%s", err.message);
-			network_close(c);
+			remains_network_close(c);
 			end_begin(c);
 		}
 	}
@@ -338,7 +274,7 @@ int lifecycle_start(struct container *c, uint64_t serial, struct error *err)
 	case CONTAINER_STATE_FAILED:
 		break;
 	}
-	if (c->revoked)
+	if (c->revoked || c->forget)
 		return error_set(err, EPERM, "the container was revoked");
 	for (uint32_t i = 0; i < c->message.layer_count; i++)
 		if (!layer_exists(c->message.layers[i]))
@@ -355,35 +291,6 @@ int lifecycle_start(struct container *c, uint64_t serial, struct error *err)
 	return 0;
 }
 
-/* A mask of signals of /proc/<pid>/status; 0 if it cannot be read. */
-static uint64_t signals_read(const char *status, const char *key)
-{
-	const char *at = status == NULL ? NULL : strstr(status, key);
-
-	return at == NULL ? 0 : strtoull(at + strlen(key), NULL, 16);
-}
-
-/*
- * What asks an init to end: systemd blocks SIGRTMIN+3 and powers off on it; any
- * other /sbin/init knows SIGPWR; a command given by the user knows SIGTERM.
- * 0 if it neither catches nor waits for the signal: as the first process of its
- * pid namespace it would never see it.
- */
-static int halt_signal(const struct container *c)
-{
-	char path[64];
-	struct error err = ERROR_INIT;
-	cleanup_free char *status = NULL;
-	int systemd = SIGRTMIN + 3, signal = SIGTERM;
-
-	snprintf(path, sizeof path, "/proc/%d/status", (int)c->init);
-	(void)file_read(path, 16 * 1024, &status, NULL, &err); /* gone already: nothing to ask */
-	uint64_t blocked = signals_read(status, "SigBlk:"), caught = signals_read(status, "SigCgt:");
-	if (c->message.command_size == 0)
-		signal = (blocked >> (systemd - 1) & 1) != 0 ? systemd : SIGPWR;
-	return ((blocked | caught) >> (signal - 1) & 1) != 0 ? signal : 0;
-}
-
 static void stop_late(void *data)
 {
 	struct container *c = data;
@@ -391,7 +298,7 @@ static void stop_late(void *data)
 	log_info("container %s did not end in time; it is killed", c->message.id);
 	loop_remove(c->timer);
 	c->timer = NULL;
-	processes_kill(c);
+	remains_kill(c);
 }
 
 int lifecycle_stop(struct container *c, uint32_t timeout_ms, uint64_t serial, struct error *err)
@@ -399,6 +306,7 @@ int lifecycle_stop(struct container *c, uint32_t timeout_ms, uint64_t serial, st
 	switch (c->state) {
 	case CONTAINER_STATE_STOPPED:
 	case CONTAINER_STATE_FAILED:
+		c->again = false;
 		self.answer(serial, NULL);
 		return 0;
 	case CONTAINER_STATE_STOPPING:
@@ -406,7 +314,7 @@ int lifecycle_stop(struct container *c, uint32_t timeout_ms, uint64_t serial, st
 			return -1;
 		c->again = false;
 		if (timeout_ms == 0)
-			processes_kill(c);
+			remains_kill(c);
 		return 0;
 	case CONTAINER_STATE_STARTING:
 	case CONTAINER_STATE_RUNNING:
@@ -424,10 +332,10 @@ int lifecycle_stop(struct container *c, uint32_t timeout_ms, uint64_t serial, st
 	bool starting = c->state == CONTAINER_STATE_STARTING;
 	c->state = CONTAINER_STATE_STOPPING;
 	self.state(c, "");
-	int halt = timeout_ms == 0 || starting ? 0 : halt_signal(c);
+	int halt = timeout_ms == 0 || starting ? 0 : init_halt_signal(c->init, c->message.command_size == 0);
 	if (halt == 0) {
-		network_close(c);
-		processes_kill(c); /* the end of monitor or helper follows and tells */
+		remains_network_close(c);
+		remains_kill(c); /* the end of monitor or helper follows and tells */
 		return 0;
 	}
 	if (syscall(SYS_pidfd_send_signal, c->init_fd, halt, NULL, 0) == -1 && errno != ESRCH)
@@ -439,45 +347,27 @@ int lifecycle_stop(struct container *c, uint32_t timeout_ms, uint64_t serial, st
 int lifecycle_revoke(struct container *c, uint64_t serial, struct error *err)
 {
 	c->revoked = true;
-	network_close(c);
+	remains_network_close(c);
 	return lifecycle_stop(c, 0, serial, err);
-}
-
-struct deletion {
-	uint64_t serial;
-};
-
-static void delete_end(int code, void *data)
-{
-	struct deletion *deletion = data;
-	struct error err = ERROR_INIT;
-
-	if (code != 0)
-		error_set(&err, code, "some files of the container could not be removed: %s", strerror(code));
-	self.answer(deletion->serial, code == 0 ? NULL : &err);
-	free(deletion);
 }
 
 int lifecycle_delete(const char *id, uint64_t serial, struct error *err)
 {
 	struct container *c = container_find(id);
 
-	if (c != NULL && c->state != CONTAINER_STATE_STOPPED && c->state != CONTAINER_STATE_FAILED)
+	if (c != NULL && !container_idle(c))
 		return error_set(err, EBUSY, "the container is not stopped");
-	struct deletion *deletion = malloc(sizeof *deletion);
-	if (deletion == NULL)
-		return error_set(err, ENOMEM, "no memory to delete a container");
-	deletion->serial = serial;
+	if (c != NULL && c->cleaner != NULL) {
+		if (waiter_add(&c->delete_waiters, serial, err) == -1)
+			return -1;
+		c->forget = true;
+		return 0;
+	}
 	char text[ID_TEXT];
 	memcpy(text, id, sizeof text); /* id may be the table's own */
 	if (c != NULL)
 		container_forget(c);
-	runtime_remove(text, false);
-	if (tree_remove(self.loop, ENGINE_CONTAINERS, text, delete_end, deletion, err) == -1) {
-		free(deletion);
-		return -1;
-	}
-	return 0;
+	return disposal_begin(self.loop, text, serial, self.answer, err);
 }
 
 void lifecycle_found(struct container *c, int monitor, int init, const struct runtime_state *state)
@@ -492,7 +382,7 @@ void lifecycle_found(struct container *c, int monitor, int init, const struct ru
 		c->state = CONTAINER_STATE_RUNNING;
 		return;
 	}
-	network_close(c);
+	remains_network_close(c);
 	end_begin(c);
 }
 
@@ -505,5 +395,7 @@ int lifecycle_init(struct loop *loop, const struct hostcfg *cfg, lifecycle_answe
 	self.state = state;
 	if (folder_make(ENGINE_CONTAINERS, 0700, err) == -1 || runtime_init(err) == -1)
 		return -1;
-	return tree_sweep(loop, ENGINE_CONTAINERS, err);
+	if (tree_sweep(loop, ENGINE_CONTAINERS, err) == -1)
+		complain(err); /* what is left takes room, and nothing else */
+	return 0;
 }

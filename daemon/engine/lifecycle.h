@@ -6,8 +6,11 @@
  *   STOPPED/FAILED -> STARTING (helper of start.h) -> RUNNING -> STOPPING -> STOPPED
  *
  * Opening: firewall elements, then the helper. Closing, in the order of the
- * design: element `live` out, host sockets destroyed, cgroup killed; then link,
- * conntrack and groups are cleaned up and the end is told.
+ * design: element `live` out, host sockets destroyed, cgroup killed, conntrack
+ * emptied; then the end is told, and link and groups are cleaned up: a start or a removal
+ * that is asked for meanwhile waits for that. A container whose processes
+ * outlive SIGKILL (the kernel holds them) stays STOPPING; who waits is answered
+ * ETIMEDOUT.
  */
 #ifndef BULKHEAD_LIFECYCLE_H
 #define BULKHEAD_LIFECYCLE_H
@@ -39,7 +42,7 @@ int lifecycle_start(struct container *container, uint64_t serial, struct error *
 int lifecycle_stop(struct container *container, uint32_t timeout_ms, uint64_t serial, struct error *err);
 int lifecycle_revoke(struct container *container, uint64_t serial, struct error *err);
 
-/* Removes a stopped container's folder from disk and forgets it. Takes an unknown id too. */
+/* Forgets a stopped container and removes its folder from disk (removal.h). Takes an unknown id too. */
 int lifecycle_delete(const char *id, uint64_t serial, struct error *err);
 
 #endif

@@ -27,35 +27,8 @@ static int setting_write(const char *name, const struct setting *setting, struct
 	return file_poke(path, setting->value, err);
 }
 
-/*
- * With forwarding on, the kernel ignores router advertisements unless
- * accept_ra is 2: an uplink set up by SLAAC would lose its default route.
- */
-static int uplinks_keep_routers(struct error *err)
-{
-	struct hostnet_link links[HOSTNET_LINKS_MAX];
-	size_t count = 0;
-
-	if (hostnet_links(links, HOSTNET_LINKS_MAX, &count, err) == -1)
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		char path[128];
-		cleanup_free char *text = NULL;
-		if (!links[i].ethernet)
-			continue;
-		snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/accept_ra", links[i].name);
-		if (file_read(path, 16, &text, NULL, err) == -1)
-			return -1;
-		if (text[0] == '1' && file_poke(path, "2", err) == -1)
-			return -1;
-	}
-	return 0;
-}
-
 int netdev_init(struct error *err)
 {
-	if (uplinks_keep_routers(err) == -1)
-		return -1;
 	if (file_poke("/proc/sys/net/ipv4/ip_forward", "1", err) == -1)
 		return -1;
 	return file_poke("/proc/sys/net/ipv6/conf/all/forwarding", "1", err);

@@ -14,7 +14,7 @@ struct error;
 #define NETDEV_GATEWAY4 "169.254.0.1"
 #define NETDEV_GATEWAY6 "fe80::1"
 
-/* Turns forwarding on; uplinks that take router advertisements keep taking them. */
+/* Turns forwarding on. Uplinks go on taking router advertisements: hostnet_apply() has set accept_ra to 2. */
 int netdev_init(struct error *err);
 
 /* Makes both ends in this network namespace and sets up the host side. A pair left over is replaced. */

@@ -16,6 +16,15 @@
 #define PRJQUOTA 2 /* linux/quota.h, which does not go together with sys/quota.h */
 #endif
 
+/* An empty file takes an inode and no block: without this one container makes as many as the disk holds. */
+static uint64_t inodes_of(uint64_t bytes)
+{
+	enum { BYTES_PER_INODE = 16 * 1024, INODES_MIN = 16 * 1024 }; /* a small system has some thousand files */
+	uint64_t inodes = bytes / BYTES_PER_INODE;
+
+	return bytes == 0 || inodes >= INODES_MIN ? inodes : INODES_MIN;
+}
+
 int quota_set(int fd, uint32_t project, uint64_t bytes, struct error *err)
 {
 	struct fsxattr attr;
@@ -23,8 +32,9 @@ int quota_set(int fd, uint32_t project, uint64_t bytes, struct error *err)
 		.d_version = FS_DQUOT_VERSION,
 		.d_flags = FS_PROJ_QUOTA,
 		.d_id = project,
-		.d_fieldmask = FS_DQ_BHARD | FS_DQ_BSOFT,
+		.d_fieldmask = FS_DQ_BHARD | FS_DQ_BSOFT | FS_DQ_IHARD | FS_DQ_ISOFT,
 		.d_blk_hardlimit = (bytes + 511) / 512, /* basic blocks of 512 bytes */
+		.d_ino_hardlimit = inodes_of(bytes),
 	};
 
 	if (ioctl(fd, FS_IOC_FSGETXATTR, &attr) == -1)
@@ -35,6 +45,7 @@ int quota_set(int fd, uint32_t project, uint64_t bytes, struct error *err)
 		return error_errno(err, "cannot set the project id of a container's folder");
 
 	limits.d_blk_softlimit = limits.d_blk_hardlimit;
+	limits.d_ino_softlimit = limits.d_ino_hardlimit;
 	if (syscall(SYS_quotactl_fd, fd, QCMD(Q_XSETQLIM, PRJQUOTA), project, &limits) == -1) {
 		if (bytes == 0)
 			return 0; /* nothing to enforce */

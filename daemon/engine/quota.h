@@ -11,7 +11,8 @@ struct error;
 
 /*
  * Marks the folder open at fd, so that what is made in it counts for project,
- * and limits the project to bytes (0: no limit). The folder must be empty, or
+ * and limits the project to bytes (0: no limit) and to a file for each 16 KiB of
+ * them, 16,384 at least. The folder must be empty, or
  * marked so before. ENOTSUP when the file system has no project quotas.
  */
 int quota_set(int fd, uint32_t project, uint64_t bytes, struct error *err);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,8 +25,16 @@ void runtime_path(const char id[ID_TEXT], const char *name, char path[PATH_MAX])
 
 int runtime_init(struct error *err)
 {
+	struct stat above, own;
+
 	if (folder_make("/run/bulkhead", 0755, err) == -1 || folder_make(ENGINE_RUN, 0711, err) == -1)
 		return -1;
+	if (stat(ENGINE_RUN "/..", &above) == -1 || stat(ENGINE_RUN, &own) == -1)
+		return error_errno(err, "cannot look at " ENGINE_RUN);
+	/* Of its own, or consoles could fill the host's /run. It outlives the engine. */
+	if (own.st_dev == above.st_dev &&
+	    mount("tmpfs", ENGINE_RUN, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0711,size=10%") == -1)
+		return error_errno(err, "cannot mount " ENGINE_RUN);
 	/* A container's root looks up its rootfs by this path, as a user that the host does not know. */
 	if (chmod(ENGINE_RUN, 0711) == -1)
 		return error_errno(err, "cannot set the mode of " ENGINE_RUN);
@@ -47,7 +56,8 @@ int runtime_create(const struct container_message *message, struct error *err)
 	return file_write(path, message, sizeof *message, 0600, err);
 }
 
-uint64_t runtime_born(pid_t pid)
+/* A numeric field, from the fourth on, of /proc/<pid>/stat; 0 if there is no such process. */
+static uint64_t stat_field(pid_t pid, int number)
 {
 	char path[64];
 	cleanup_free char *text = NULL;
@@ -58,9 +68,19 @@ uint64_t runtime_born(pid_t pid)
 		return 0;
 	/* The name, field 2, may hold anything; what follows its last ")" is fields 3 and on. */
 	char *at = strrchr(text, ')');
-	for (int field = 2; at != NULL && field < 22; field++)
+	for (int field = 2; at != NULL && field < number; field++)
 		at = strchr(at + 1, ' ');
 	return at == NULL ? 0 : strtoull(at + 1, NULL, 10);
+}
+
+uint64_t runtime_born(pid_t pid)
+{
+	return stat_field(pid, 22);
+}
+
+pid_t runtime_parent(pid_t pid)
+{
+	return (pid_t)stat_field(pid, 4);
 }
 
 int runtime_write(const char id[ID_TEXT], const struct runtime_state *state, struct error *err)

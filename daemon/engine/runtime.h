@@ -7,7 +7,9 @@
  *   state        struct runtime_state, written last, by the start helper
  *   rootfs       mount point, used in the container's own mount namespace
  *   console.log  what it wrote to its console, RUNTIME_CONSOLE_MAX bytes at most
- *   lxc.log      liblxc's complaints
+ *   lxc.log      liblxc's complaints, warnings and errors alone
+ *
+ * It is a tmpfs of its own, a tenth of memory at most.
  */
 #ifndef BULKHEAD_RUNTIME_H
 #define BULKHEAD_RUNTIME_H
@@ -22,7 +24,7 @@
 struct container_message;
 struct error;
 
-enum { RUNTIME_CONSOLE_MAX = 1024 * 1024 };
+enum { RUNTIME_CONSOLE_MAX = 64 * 1024 };
 
 struct runtime_state {
 	uint32_t version;       /* RUNTIME_VERSION */
@@ -36,12 +38,15 @@ enum { RUNTIME_VERSION = 1 };
 /* ENGINE_RUN/<id>[/<name>] */
 void runtime_path(const char id[ID_TEXT], const char *name, char path[PATH_MAX]);
 
-/* Makes ENGINE_RUN and, with an id, its folder with the message in it. */
+/* Makes and mounts ENGINE_RUN, and, with an id, its folder with the message in it. */
 int runtime_init(struct error *err);
 int runtime_create(const struct container_message *message, struct error *err);
 
 /* Start time of a process, field 22 of /proc/<pid>/stat; 0 if there is none. */
 uint64_t runtime_born(pid_t pid);
+
+/* Its parent; 0 if there is no such process. */
+pid_t runtime_parent(pid_t pid);
 
 int runtime_write(const char id[ID_TEXT], const struct runtime_state *state, struct error *err);
 

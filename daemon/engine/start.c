@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/engine/address.h"
@@ -26,6 +25,7 @@
 #include "daemon/engine/netdev.h"
 #include "daemon/engine/rootfs.h"
 #include "daemon/engine/runtime.h"
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/hostcfg.h"
@@ -34,14 +34,6 @@
 #include "daemon/lib/protocol.h"
 
 static struct container_message message;
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* Names servers: those of the host's config, else what the host itself uses. */
 static int resolver_write(struct error *err)
@@ -62,22 +54,9 @@ static int resolver_write(struct error *err)
 }
 
 /* A monitor is not our child any more: its parent is init, its child the container's init. */
-static pid_t parent_of(pid_t pid)
+static int started_find(pid_t init, int64_t since, struct runtime_state *state, int pidfds[2], struct error *err)
 {
-	char path[64];
-	struct error err = ERROR_INIT;
-	cleanup_free char *text = NULL;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	if (file_read(path, 4096, &text, NULL, &err) == -1)
-		return -1;
-	char *at = strrchr(text, ')'); /* then " <state> <parent>" */
-	return at == NULL || strlen(at) < 4 ? -1 : (pid_t)strtol(at + 4, NULL, 10);
-}
-
-static int started_find(pid_t init, uint64_t since, struct runtime_state *state, int pidfds[2], struct error *err)
-{
-	pid_t monitor = parent_of(init);
+	pid_t monitor = runtime_parent(init);
 
 	*state = (struct runtime_state){ .version = RUNTIME_VERSION, .init = init, .monitor = monitor };
 	pidfds[0] = monitor > 1 ? (int)syscall(SYS_pidfd_open, monitor, 0) : -1;
@@ -85,9 +64,9 @@ static int started_find(pid_t init, uint64_t since, struct runtime_state *state,
 	state->monitor_born = runtime_born(monitor);
 	state->init_born = runtime_born(init);
 	/* Seen alive after the descriptors were opened, and still parent and child: the right two. */
-	if (pidfds[0] == -1 || pidfds[1] == -1 || state->init_born == 0 || parent_of(init) != monitor)
+	if (pidfds[0] == -1 || pidfds[1] == -1 || state->init_born == 0 || runtime_parent(init) != monitor)
 		return error_set(err, ESRCH, "the container ended at once; its console says why");
-	state->start_ms = (uint32_t)(now_ms() - since);
+	state->start_ms = (uint32_t)(clock_ms() - since);
 	return 0;
 }
 
@@ -115,7 +94,7 @@ static int result_send(const struct start_result *result, const int *pidfds)
 static int container_up(struct start_result *result, int pidfds[2], struct error *err)
 {
 	char host[LINK_TEXT], peer[LINK_TEXT], group[CGROUP_TEXT];
-	uint64_t since = now_ms();
+	int64_t since = clock_ms();
 	struct runtime_state state;
 	pid_t init = -1;
 
@@ -150,6 +129,7 @@ static int container_up(struct start_result *result, int pidfds[2], struct error
 		return -1;
 	result->monitor = state.monitor;
 	result->init = state.init;
+	result->start_ms = state.start_ms;
 	return 0;
 }
 
@@ -167,7 +147,10 @@ int start_main(int argc, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* half a container must not outlive the engine that asked for it */
 	if (fcntl(START_FD_RESULT, F_SETFD, FD_CLOEXEC) == -1)
 		return 1; /* not started by the engine */
-	int failed = container_up(&result, pidfds, &err);
+	/* The host's daemons are spared when memory runs out; a container is not, and as root's word this is its lower bound. */
+	int failed = file_poke("/proc/self/oom_score_adj", "0", &err);
+	if (failed == 0)
+		failed = container_up(&result, pidfds, &err);
 	if (failed == -1) {
 		result.code = (uint32_t)err.code;
 		memcpy(result.message, err.message, sizeof result.message);

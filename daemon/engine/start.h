@@ -15,7 +15,7 @@ enum {
 struct start_result {
 	uint32_t code; /* 0 or an errno value */
 	int32_t monitor, init;
-	uint32_t reserved;
+	uint32_t start_ms; /* how long it took */
 	char message[384];
 };
 

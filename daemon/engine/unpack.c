@@ -20,6 +20,7 @@
 enum {
 	UNPACK_BLOCK = 256 * 1024,
 	UNPACK_MEMORY = 512 * 1024 * 1024, /* xz and zstd dictionaries fit; a bomb does not */
+	UNPACK_CPU = 1800, /* seconds; api waits no longer */
 	UNPACK_PATH_MAX = 4000,
 };
 
@@ -61,10 +62,10 @@ int unpack_confine(struct error *err)
 		SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(exit),
 		SCMP_SYS(exit_group),
 	};
-	struct rlimit memory = { UNPACK_MEMORY, UNPACK_MEMORY }, none = { 0, 0 };
+	struct rlimit memory = { UNPACK_MEMORY, UNPACK_MEMORY }, none = { 0, 0 }, time = { UNPACK_CPU, UNPACK_CPU };
 
 	if (setrlimit(RLIMIT_AS, &memory) == -1 || setrlimit(RLIMIT_CORE, &none) == -1 ||
-	    setrlimit(RLIMIT_NPROC, &none) == -1)
+	    setrlimit(RLIMIT_NPROC, &none) == -1 || setrlimit(RLIMIT_CPU, &time) == -1)
 		return error_errno(err, "cannot limit the unpacking process");
 
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -117,22 +118,36 @@ static bool path_climbs(const char *path)
 	return false;
 }
 
-static int attributes_check(struct archive_entry *entry, const char *path, struct error *err)
+/* Counts what takes room on disk. */
+static int bytes_add(uint64_t *bytes, uint64_t size, uint64_t bytes_max, struct error *err)
+{
+	*bytes += size;
+	if (*bytes > bytes_max)
+		return error_field(err, "tar", "the image unpacks to more than %llu bytes",
+				   (unsigned long long)bytes_max);
+	return 0;
+}
+
+static int attributes_check(struct archive_entry *entry, const char *path, uint64_t bytes_max, uint64_t *bytes,
+			    struct error *err)
 {
 	const char *name;
 	const void *value;
 	size_t size;
 
 	archive_entry_xattr_reset(entry);
-	while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK)
+	while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
 		if (name == NULL ||
 		    (strncmp(name, "user.", 5) != 0 && strcmp(name, "security.capability") != 0))
 			return entry_refuse(err, path, "has an extended attribute that is not user.* or "
 						       "security.capability");
+		if (bytes_add(bytes, strlen(name) + size, bytes_max, err) == -1)
+			return -1;
+	}
 	return 0;
 }
 
-static int entry_check(struct archive_entry *entry, struct error *err)
+static int entry_check(struct archive_entry *entry, uint64_t bytes_max, uint64_t *bytes, struct error *err)
 {
 	const char *path = archive_entry_pathname(entry);
 	const char *link = archive_entry_hardlink(entry);
@@ -163,7 +178,7 @@ static int entry_check(struct archive_entry *entry, struct error *err)
 		default: /* libarchive's type is an integer, not an enum of ours */
 			return entry_refuse(err, path, "is neither file, folder, link nor named pipe");
 		}
-	return attributes_check(entry, path, err);
+	return attributes_check(entry, path, bytes_max, bytes, err);
 }
 
 static int content_copy(struct archive *reader, struct archive *writer, const char *path, uint64_t bytes_max,
@@ -179,10 +194,10 @@ static int content_copy(struct archive *reader, struct archive *writer, const ch
 			return 0;
 		if (got != ARCHIVE_OK)
 			return error_field(err, "tar", "entry '%.160s': %s", path, archive_error_string(reader));
-		*bytes += size;
-		if (*bytes > bytes_max || (uint64_t)offset + size > bytes_max)
-			return error_field(err, "tar", "the image unpacks to more than %llu bytes",
-					   (unsigned long long)bytes_max);
+		/* The end of a hole is no byte on disk, and no image of this size either. */
+		uint64_t end = (uint64_t)offset + size;
+		if (bytes_add(bytes, size, bytes_max, err) == -1 || bytes_add(&end, 0, bytes_max, err) == -1)
+			return -1;
 		if (archive_write_data_block(writer, block, size, offset) != ARCHIVE_OK) {
 			int code = archive_errno(writer);
 			return error_set(err, code > 0 ? code : EIO, "cannot write '%.160s': %s", path,
@@ -216,7 +231,7 @@ static int entries_copy(struct archive *reader, struct archive *writer, uint64_t
 		if (++result->entries > entries_max)
 			return error_field(err, "tar", "the image has more than %llu entries",
 					   (unsigned long long)entries_max);
-		if (entry_check(entry, err) == -1)
+		if (entry_check(entry, bytes_max, &result->bytes, err) == -1)
 			return -1;
 
 		const char *path = archive_entry_pathname(entry);

@@ -15,7 +15,7 @@
 struct error;
 
 struct unpack_result {
-	uint64_t bytes;   /* content of regular files */
+	uint64_t bytes;   /* content of regular files, and extended attributes */
 	uint64_t entries;
 	char digest[DIGEST_TEXT]; /* SHA-256 of the whole input */
 };

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/gate/haproxy.h"
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
@@ -41,6 +41,7 @@ struct feed {
 	struct route_table table;
 	uint64_t change;        /* counts every change of the table */
 	uint64_t feeding;       /* the state that is being sent whole; 0: none */
+	bool refused;           /* HAProxy did not take a part of what is being sent */
 	bool current;           /* HAProxy's map follows the table */
 	bool known;             /* the table came from api; until then HAProxy keeps what it has */
 	struct waiter *waiters; /* wait for a whole feed */
@@ -50,14 +51,6 @@ struct feed {
 };
 
 static void feed_whole(struct feed *feed);
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void waiter_end(struct waiter *waiter, int code, const char *message)
 {
@@ -75,7 +68,7 @@ static struct waiter *waiter_new(struct feed *feed, enum waiter_kind kind, uint6
 		return NULL;
 	}
 	*waiter = (struct waiter){ .feed = feed, .serial = serial, .change = feed->change + 1, .kind = kind,
-				   .deadline_ms = now_ms() + FEED_WAIT_MS };
+				   .deadline_ms = clock_ms() + FEED_WAIT_MS };
 	return waiter;
 }
 
@@ -174,6 +167,8 @@ static void whole_committed(const char *answer, void *data)
 		feed->current = false;
 		return; /* the sweep tries again */
 	}
+	if (feed->refused)
+		return; /* not current: the sweep tries again */
 	waiters_end(feed, waiter_satisfied, (int64_t)sent, 0, "");
 	if (sent != feed->change)
 		feed_whole(feed);
@@ -181,18 +176,31 @@ static void whole_committed(const char *answer, void *data)
 		feed->current = true;
 }
 
-/* A chunk that fails makes the map incomplete; commit it all the same, but feed once more. */
+/* A chunk that fails makes the map incomplete: what came is committed all the same, and all is sent once more. */
 static void chunk_answered(const char *answer, void *data)
 {
-	(void)data;
-	if (answer != NULL && *answer != '\0')
-		log_error("HAProxy refused routes: %s", answer);
+	struct feed *feed = data;
+
+	if (answer == NULL || *answer == '\0')
+		return;
+	log_error("HAProxy refused routes: %s", answer);
+	feed->refused = true;
+}
+
+/* A part of the whole table. What cannot even be queued leaves it unsent: the sweep begins again. */
+static int part_send(struct feed *feed, const char *command, haproxy_answer_cb *cb)
+{
+	struct error err = ERROR_INIT;
+
+	if (haproxy_command(feed->haproxy, command, cb, feed, &err) == 0)
+		return 0;
+	feed->feeding = 0;
+	return -1;
 }
 
 static void whole_prepared(const char *answer, void *data)
 {
 	struct feed *feed = data;
-	struct error err = ERROR_INIT;
 	char chunk[FEED_CHUNK + 64], value[INET_ADDRSTRLEN + 8];
 	unsigned int version;
 
@@ -212,22 +220,21 @@ static void whole_prepared(const char *answer, void *data)
 					 feed->table.routes[i].label, value);
 		}
 		snprintf(chunk + size, sizeof chunk - (size_t)size, "\n");
-		if (haproxy_command(feed->haproxy, chunk, chunk_answered, feed, &err) == -1)
+		if (part_send(feed, chunk, chunk_answered) == -1)
 			return;
 	}
 	snprintf(chunk, sizeof chunk, "commit map @%u " FEED_MAP "\n", version);
-	(void)haproxy_command(feed->haproxy, chunk, whole_committed, feed, &err); /* -1: not connected, starts anew */
+	(void)part_send(feed, chunk, whole_committed);
 }
 
 static void feed_whole(struct feed *feed)
 {
-	struct error err = ERROR_INIT;
-
 	feed->current = false;
 	if (!haproxy_connected(feed->haproxy) || !feed->known)
 		return;
-	feed->feeding = feed->change == 0 ? 1 : feed->change;
-	(void)haproxy_command(feed->haproxy, "prepare map " FEED_MAP "\n", whole_prepared, feed, &err);
+	feed->feeding = feed->change;
+	feed->refused = false;
+	(void)part_send(feed, "prepare map " FEED_MAP "\n", whole_prepared);
 }
 
 static void feed_connected(void *data)
@@ -258,7 +265,7 @@ static void feed_sweep(void *data)
 	struct feed *feed = data;
 	struct error err = ERROR_INIT;
 
-	waiters_end(feed, waiter_late, now_ms(), ETIMEDOUT,
+	waiters_end(feed, waiter_late, clock_ms(), ETIMEDOUT,
 		    "HAProxy does not answer; the change is kept and made when it does");
 	if (!feed->current && feed->feeding == 0)
 		feed_whole(feed);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,8 @@ struct gate {
 	struct loop *loop;
 	struct channel *api;
 	struct feed *feed;
+	bool syncing;            /* between HELLO and the end of the list; SYNC frames outside are not for us */
+	uint32_t sync_frames;
 	struct route_table sync; /* what came of a ROUTE_SYNC so far */
 	struct hostcfg_address pool;
 };
@@ -64,16 +67,60 @@ static struct route route_of(const struct route_message *message)
 	return route;
 }
 
+static void sync_begin(struct gate *gate)
+{
+	route_table_clear(&gate->sync);
+	gate->syncing = true;
+	gate->sync_frames = 0;
+}
+
+static int sync_end(struct gate *gate, uint32_t count, uint64_t serial, struct error *err)
+{
+	int result;
+
+	gate->syncing = false;
+	if (count != gate->sync_frames)
+		result = error_set(err, EPROTO, "api's list of routes has %u entries, %u arrived; it is left without effect",
+				   count, gate->sync_frames);
+	else
+		result = feed_replace(gate->feed, &gate->sync, serial, err);
+	route_table_clear(&gate->sync);
+	return result;
+}
+
 static int route_sync(struct gate *gate, const struct route_message *message, uint64_t serial, struct error *err)
 {
 	enum route_change change;
 
+	if (!gate->syncing)
+		return 0;
 	if (message->label[0] == '\0')
-		return feed_replace(gate->feed, &gate->sync, serial, err);
+		return sync_end(gate, message->count, serial, err);
+	gate->sync_frames++;
 	if (route_check(gate, message, err) == -1)
 		return error_wrap(err, "route %s is left out", message->label);
 	struct route route = route_of(message);
 	return route_table_set(&gate->sync, &route, &change, err);
+}
+
+/* A change holds over what a list under way, which may have been made before it, has said or does not say. */
+static int route_set(struct gate *gate, const struct route_message *message, uint64_t serial, struct error *err)
+{
+	struct route route = route_of(message);
+	enum route_change change;
+
+	if (route_check(gate, message, err) == -1 ||
+	    (gate->syncing && route_table_set(&gate->sync, &route, &change, err) == -1))
+		return -1;
+	return feed_set(gate->feed, &route, serial, err);
+}
+
+static int route_delete(struct gate *gate, const struct route_message *message, uint64_t serial, struct error *err)
+{
+	if (!route_label_valid(message->label))
+		return error_field(err, "label", "not a host label");
+	route_table_remove(&gate->sync, message->label);
+	return feed_remove(gate->feed, message->label, serial, err);
 }
 
 static void gate_message(struct channel *channel, struct message *message, void *data)
@@ -89,20 +136,13 @@ static void gate_message(struct channel *channel, struct message *message, void 
 		loop_stop(gate->loop, 1); /* the supervisor starts this role again */
 		return;
 	case MESSAGE_HELLO:
-		route_table_clear(&gate->sync);
+		sync_begin(gate);
 		return;
-	case MESSAGE_ROUTE_SET: {
-		struct route route = route_of(payload);
-		result = route_check(gate, payload, &err);
-		if (result == 0)
-			result = feed_set(gate->feed, &route, message->serial, &err);
+	case MESSAGE_ROUTE_SET:
+		result = route_set(gate, payload, message->serial, &err);
 		break;
-	}
 	case MESSAGE_ROUTE_DELETE:
-		if (!route_label_valid(payload->label))
-			result = error_field(&err, "label", "not a host label");
-		else
-			result = feed_remove(gate->feed, payload->label, message->serial, &err);
+		result = route_delete(gate, payload, message->serial, &err);
 		break;
 	case MESSAGE_ROUTE_SYNC:
 		if (route_sync(gate, payload, message->serial, &err) == -1)

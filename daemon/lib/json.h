@@ -14,6 +14,14 @@
 
 struct error;
 
+static inline void json_cleanup(json_t **json)
+{
+	json_decref(*json);
+}
+
+/* Drops the reference at the end of the scope; takes NULL. */
+#define cleanup_json __attribute__((cleanup(json_cleanup)))
+
 enum json_kind {
 	JSON_KIND_STRING,  /* out: char[max + 1]; min..max bytes, no control characters */
 	JSON_KIND_INTEGER, /* out: int64_t; min..max */

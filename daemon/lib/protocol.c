@@ -50,10 +50,14 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 	[MESSAGE_CONTAINER_SYNC] = CONTAINER_LAYOUT,
 };
 
-/* command and environment are rows of NUL-terminated words: bounded, and the last one ended. */
+bool protocol_words_valid(const char *words, size_t used, size_t room)
+{
+	return used <= room && (used == 0 || words[used - 1] == '\0');
+}
+
 static int words_check(const char *words, size_t used, size_t room, const char *what, struct error *err)
 {
-	if (used > room || (used > 0 && words[used - 1] != '\0'))
+	if (!protocol_words_valid(words, used, room))
 		return error_set(err, EBADMSG, "a container frame has a malformed %s", what);
 	return 0;
 }

@@ -4,12 +4,26 @@
  * `gate` answer. `api` owns what should be; `engine` and `gate` can be rebuilt
  * from it: on HELLO (a role started, again) api sends the whole truth anew.
  *
+ * The whole truth is, from api to engine: HELLO, all of IMAGE_SYNC, all of
+ * CONTAINER_SYNC; to gate: HELLO, all of ROUTE_SYNC. A list is one frame for
+ * each entry, then an end: a frame with an empty name, all of it zero but
+ * `count`, the number of frames before it. Other frames may come in between: what they
+ * change holds over what the list said earlier, and what they name is not
+ * garbage. A role removes what a list does not name, so it takes a list only
+ * when it has seen all of it:
+ *   - A HELLO begins all lists of that role afresh; its next END closes each.
+ *   - SYNC frames outside (before the first HELLO, or behind the END) are
+ *     ignored: a new process may find the tail of what its predecessor read.
+ *   - An END whose count is not the number of frames seen is logged, and the
+ *     list is without effect.
+ *
  * Strings are NUL-terminated within their array (message.c checks), addresses
  * in network byte order, sizes in bytes, times in milliseconds.
  */
 #ifndef BULKHEAD_PROTOCOL_H
 #define BULKHEAD_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,23 +43,24 @@ enum {
 
 enum message_type {
 	MESSAGE_HELLO = 1,         /* struct hello_message; role -> api, first frame after its start; also
-				    * api -> engine, gate at its own start: forget a half-sent sync */
+				    * api -> engine, gate before each whole truth: the lists begin afresh */
 	MESSAGE_RESULT,            /* struct result_message; answer to most requests */
 	MESSAGE_HOST_STATUS,       /* no payload; api -> engine */
 	MESSAGE_HOST_STATUS_REPLY, /* struct host_status_message */
 	MESSAGE_IMAGE_IMPORT,      /* struct image_message + fd of the spooled tar (O_RDONLY); answer RESULT when done */
 	MESSAGE_IMAGE_DELETE,      /* struct image_message */
-	MESSAGE_IMAGE_SYNC,        /* struct image_message per known image, digest "" ends: the rest is garbage */
+	MESSAGE_IMAGE_SYNC,        /* struct image_message per known image, digest "" and count end: the rest is garbage */
 	MESSAGE_CONTAINER_START,   /* struct container_message; RESULT when its init runs */
 	MESSAGE_CONTAINER_STOP,    /* struct container_stop_message; RESULT when it has ended */
 	MESSAGE_CONTAINER_REVOKE,  /* struct container_id_message; live element, sockets, processes: gone on RESULT */
-	MESSAGE_CONTAINER_DELETE,  /* struct container_id_message; slow cleaning after REVOKE: upper, cgroup */
-	MESSAGE_CONTAINER_SYNC,    /* struct container_message per known container, id "" ends: engine stops and
-				    * removes others, starts what `wanted` says, reports every state */
+	MESSAGE_CONTAINER_DELETE,  /* struct container_id_message; its files. Ids and addresses may be given anew
+				    * after a RESULT of 0 only; after an error: ask again */
+	MESSAGE_CONTAINER_SYNC,    /* struct container_message per known container, id "" and count end: engine stops
+				    * and removes others, starts what `wanted` says, reports every state */
 	MESSAGE_CONTAINER_STATE,   /* struct container_state_message; event engine -> api */
 	MESSAGE_ROUTE_SET,         /* struct route_message; api -> gate; RESULT when HAProxy has it */
 	MESSAGE_ROUTE_DELETE,      /* struct route_message, address ignored; RESULT when HAProxy forgot it */
-	MESSAGE_ROUTE_SYNC,        /* struct route_message per route, label "" ends: the whole table */
+	MESSAGE_ROUTE_SYNC,        /* struct route_message per route, label "" and count end: the whole table */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -62,12 +77,12 @@ struct hello_message {
 	uint32_t pid;
 };
 
-enum { PROTOCOL_VERSION = 1 };
+enum { PROTOCOL_VERSION = 2 };
 
 struct result_message {
 	uint32_t code;     /* 0 or an errno value */
 	uint32_t reserved;
-	uint64_t bytes;    /* IMAGE_IMPORT: size unpacked */
+	uint64_t bytes;    /* IMAGE_IMPORT: size unpacked, also of a layer that was there */
 	uint64_t entries;  /* IMAGE_IMPORT: files, folders, links */
 	char field[128];   /* as struct error */
 	char message[384];
@@ -94,6 +109,7 @@ struct image_message {
 	char reserved[7];
 	uint64_t bytes_max;       /* IMAGE_IMPORT: refuse beyond */
 	uint64_t entries_max;
+	uint64_t count;           /* IMAGE_SYNC's end: frames before it */
 };
 
 struct container_id_message {
@@ -121,6 +137,7 @@ struct container_message {
 	uint32_t id_base;          /* host id of its root; 65536 ids, aligned, never shared */
 	uint32_t ipv4;             /* network byte order */
 	uint8_t ipv6[16];
+	uint32_t count;            /* CONTAINER_SYNC's end: frames before it */
 	uint64_t memory_max;       /* bytes; 0: no limit */
 	uint64_t swap_max;         /* bytes */
 	uint64_t disk_max;         /* bytes of upper; 0: no limit */
@@ -157,6 +174,7 @@ struct route_message {
 	uint32_t ipv4;          /* network byte order */
 	uint16_t port;          /* host byte order */
 	uint16_t reserved;
+	uint32_t count;         /* ROUTE_SYNC's end: frames before it */
 };
 
 /*
@@ -165,5 +183,8 @@ struct route_message {
  */
 struct error;
 int protocol_check(uint32_t type, const void *payload, size_t size, struct error *err);
+
+/* True if the bytes in use are a row of words in their room, NUL after each. */
+bool protocol_words_valid(const char *words, size_t used, size_t room);
 
 #endif

@@ -20,9 +20,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/log.h"
@@ -64,14 +64,6 @@ struct supervisor {
 	int ending_role; /* enum role_index that is asked to end now */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* In the child: inherited descriptors to their numbers, signals to default, then the role. Never returns. */
 static _Noreturn void role_exec(const struct role *role)
 {
@@ -87,6 +79,7 @@ static _Noreturn void role_exec(const struct role *role)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL); /* ignored here, and that would be inherited */
 	/* Out of the way first: a source may have the number that another one needs. */
 	for (int i = 0; i < ROLE_FDS_MAX && role->fds[i] != -1; i++) {
 		high[i] = fcntl(role->fds[i], F_DUPFD_CLOEXEC, 64);
@@ -107,7 +100,7 @@ static void role_start(void *data)
 	struct role *role = data;
 	struct error err = ERROR_INIT;
 
-	role->started_ms = now_ms();
+	role->started_ms = clock_ms();
 	pid_t pid = fork();
 	if (pid == 0)
 		role_exec(role);
@@ -115,8 +108,10 @@ static void role_start(void *data)
 		error_errno(&err, "cannot start role %s", role->name);
 	if (pid == -1 || loop_add_child(role->supervisor->loop, pid, role_ended, role, &err) == NULL) {
 		log_error("%s; next try in %d ms", err.message, PAUSE_MAX_MS);
-		if (pid > 0)
+		if (pid > 0) {
 			kill(pid, SIGKILL);
+			(void)waitpid(pid, NULL, 0);
+		}
 		(void)loop_set_timer(role->timer, PAUSE_MAX_MS, &err);
 		return;
 	}
@@ -169,7 +164,7 @@ static void role_ended(pid_t pid, int status, void *data)
 			supervisor_end_next(supervisor);
 		return;
 	}
-	if (now_ms() - role->started_ms >= PAUSE_RESET_MS)
+	if (clock_ms() - role->started_ms >= PAUSE_RESET_MS)
 		role->pause_ms = PAUSE_FIRST_MS;
 	if (WIFSIGNALED(status))
 		log_error("role %s was killed by signal %d; it starts again in %lld ms", role->name, WTERMSIG(status),
@@ -301,6 +296,9 @@ int supervisor_main(int argc, char **argv)
 	if (supervisor.loop == NULL)
 		goto fail;
 	signal(SIGPIPE, SIG_IGN);
+	/* The roles inherit it; a container does not (start.c). Without them nobody could end one that eats all memory. */
+	if (file_poke("/proc/self/oom_score_adj", "-900", &err) == -1)
+		log_warning("%s", err.message);
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
 		if (loop_add_signal(supervisor.loop, signals[i], supervisor_signal, &supervisor, &err) == NULL)
 			goto fail;

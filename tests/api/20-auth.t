@@ -102,6 +102,14 @@ api_json POST /tokens "{\"name\":\"t\",\"role\":\"reader\",\"realms\":[\"$foreig
 answers 201 'one of its own it does'
 api GET "/projects/$foreign_project"
 answers 200 'its own project it sees'
+api_json POST /tokens "{\"role\":\"admin\",\"realms\":[\"$foreign\"],\"expires_in\":3600}"
+answers 201 'an admin for an hour'
+ends=$(field .expires_at)
+TOKEN=$(field .token)
+for expires in '' ',"expires_in":7200'; do
+	api_json POST /tokens "{\"role\":\"admin\",\"realms\":[\"$foreign\"]$expires}"
+	is "$STATUS $(field .expires_at)" "201 $ends" 'makes none that outlives itself'
+done
 
 # -- roles --
 TOKEN=$reader

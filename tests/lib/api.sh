@@ -103,7 +103,7 @@ wait_state() { # ID STATE SECONDS
 	while :; do
 		api GET "/containers/$1"
 		[ "$(field .state)" = "$2" ] && return 0
-		[ "$SECONDS" -lt "$end" ] || {
+		! is_late "$end" || {
 			echo "container $1 is $(field .state), not $2: $(field .message)" >&2
 			return 1
 		}

@@ -37,9 +37,6 @@ boot_end() {
 	case $M in */base) ;; *) rm -f "$M/disk.img" ;; esac
 }
 
-# What a disk made from this image is valid for.
-image_id() { stat -Lc '%s-%Y' "$IMAGE"; }
-
 # Flash, first boot, enrol by standard input; leaves the system running.
 enroll_machine() {
 	machine_config
@@ -59,7 +56,7 @@ base_need() {
 	local before=$M
 	machine_use "$BASE"
 	rm -f "$BASE/enrolled"
-	if ! { enroll_machine && wait_admin_ssh 180 && admin_ssh poweroff </dev/null >/dev/null && machine_wait_off 90; }; then
+	if ! { enroll_machine && wait_admin_ssh 180 && os_off; }; then
 		machine_kill
 		cp "$M/console.log" "$LOGS/base-console.log" 2>/dev/null
 		bail "no enrolled disk could be made; run boot/10-first-boot-uefi by itself"
@@ -96,10 +93,11 @@ unlock_stdin() {
 
 agent_status() { unlock_ssh status </dev/null | jq -r "${1:-.}"; }
 
-os_poweroff() {
+os_off() {
 	admin_ssh poweroff </dev/null >/dev/null 2>&1 || true # the connection may go first
-	runs "$1" machine_wait_off 120
+	machine_wait_off 120
 }
+os_poweroff() { runs "$1" os_off; }
 
 agent_poweroff() {
 	unlock_ssh poweroff </dev/null >/dev/null 2>&1 || true

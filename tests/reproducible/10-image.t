@@ -25,7 +25,8 @@ copy "$one"
 copy "$two"
 
 kernel=$(kernel/cached) || bail "there is no kernel to make images with"
-mkdir -p "$work/cache" "$work/home" "$work/tmp"
+mkdir -p "$work/cache" "$work/home" "$work/tmp" "$work/locale"
+localedef -i de_DE -f UTF-8 "$work/locale/de_DE.UTF-8" || bail 'no German locale can be made'
 ln -s "${BULKHEAD_CACHE:?}/store" "$work/cache/store"
 ln -s "$BULKHEAD_CACHE/kernel" "$work/cache/kernel"
 find "$two" -exec touch -h -d '2033-05-18 03:33:20' {} +
@@ -33,7 +34,7 @@ chmod -R go-rwx "$two"
 chown -R nobody:nogroup "$two" "$work/cache" "$work/home"
 
 goals=(image guest)
-(cd "$one" && MAKEFLAGS='' TMPDIR=$work/tmp J=2 make --no-print-directory -j2 "${goals[@]}" >"$LOGS/first.log" 2>&1) &
+(cd "$one" && MAKEFLAGS='' O=build/out TMPDIR=$work/tmp J=2 make --no-print-directory -j2 "${goals[@]}" >"$LOGS/first.log" 2>&1) &
 first=$!
 # shellcheck disable=SC2016 # the inner shell expands
 (cd "$two" && exec unshare --uts -- bash -eu -c '
@@ -43,7 +44,7 @@ first=$!
 	shift
 	exec setpriv --reuid=65534 --regid=65534 --clear-groups -- \
 		env -i PATH="$path" SOURCE_DATE_EPOCH="$epoch" BULKHEAD_TOOLROOT=1 BULKHEAD_CACHE="$work/cache" J=1 \
-		HOME="$work/home" USER=somebody LOGNAME=somebody TZ=Pacific/Chatham LC_ALL=C LANG=de_DE.UTF-8 NO_FAKE_STAT=1 \
+		HOME="$work/home" USER=somebody LOGNAME=somebody TZ=Pacific/Chatham LC_ALL=de_DE.UTF-8 LOCPATH="$work/locale" NO_FAKE_STAT=1 \
 		faketime -f +400d make --no-print-directory -j1 "$@"
 ' bash "$work" "${goals[@]}" >"$LOGS/second.log" 2>&1) &
 second=$!
@@ -78,7 +79,9 @@ for artefact in "${artefacts[@]}"; do
 	initramfs.cpio.zst) a=$one/build/out/initramfs b=$two/build/out/initramfs ;;
 	esac
 	report=$LOGS/$(basename "$artefact").diff
-	timeout 300 diffoscope --exclude-directory-metadata=yes --text "$report" --max-report-size 200000 "$a" "$b" >/dev/null 2>"$LOGS/diffoscope.log" || true
+	compare() { timeout 300 diffoscope --exclude-directory-metadata=yes --text "$report" --max-report-size 200000 "$1" "$2" >/dev/null 2>"$LOGS/diffoscope.log"; }
+	# Nothing in the folders: then it is the packing.
+	compare "$a" "$b" && compare "$one/build/out/$artefact" "$two/build/out/$artefact"
 	diag "$(cut -c 1-160 "$report" 2>/dev/null | head -n 40)
 The whole report: $report"
 done

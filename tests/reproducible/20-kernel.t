@@ -5,8 +5,8 @@ set -u
 # shellcheck source=tests/lib/tap.sh
 . tests/lib/tap.sh
 
-kernel=$(kernel/cached) || bail "there is no kernel"
-if [ -e "$kernel/reproduced" ] || [ -n "${CI:-}${REPRODUCE_KERNEL:-}" ]; then
+kernel/cached >/dev/null || bail "there is no kernel"
+if kernel/reproduce known || [ -n "${CI:-}${REPRODUCE_KERNEL:-}" ]; then
 	trap - EXIT
 	exec kernel/reproduce
 fi

@@ -47,6 +47,7 @@ struct proxy {
 	char path[64], seen[4096], line[4096];
 	int versions;
 	bool silent;
+	bool refuses; /* the next payload */
 	unsigned int done, failed;
 	unsigned int wanted; /* answers after which the loop ends */
 };
@@ -71,6 +72,10 @@ static void proxy_data(int fd, uint32_t events, void *data)
 		snprintf(answer, sizeof answer, "New version created: %d\n\n> ", ++proxy->versions);
 	if (strncmp(proxy->line, "del", 3) == 0)
 		snprintf(answer, sizeof answer, "Key not found.\n\n> ");
+	if (proxy->refuses && strstr(proxy->line, "<<\n") != NULL) {
+		snprintf(answer, sizeof answer, "Out of memory.\n\n> ");
+		proxy->refuses = false;
+	}
 	proxy->line[0] = '\0';
 	if (!proxy->silent)
 		assert_true(send(fd, answer, strlen(answer), MSG_NOSIGNAL) > 0);
@@ -181,6 +186,29 @@ static void the_whole_table_first_then_changes(void **state)
 	unlink(proxy.path);
 }
 
+static void a_refused_part_is_sent_again_before_anyone_is_answered(void **state)
+{
+	(void)state;
+	static struct proxy proxy; /* the feed has no end, like its process: it stays reachable */
+	static struct feed *feed;
+	struct error err = ERROR_INIT;
+	struct route_table table = { 0 };
+	enum route_change change;
+	struct route one = route_new("one");
+
+	proxy_new(&proxy);
+	proxy_listen(&proxy);
+	proxy.refuses = true;
+	feed = feed_new(proxy.loop, proxy.path, proxy_done, &proxy, &err);
+	assert_non_null(feed);
+	assert_int_equal(route_table_set(&table, &one, &change, &err), 0);
+	assert_int_equal(feed_replace(feed, &table, 1, &err), 0);
+	run_until(&proxy, 1);
+	assert_int_equal(proxy.failed, 0);
+	assert_non_null(strstr(proxy.seen, "add map @2 virt@routes <<\none 10.77.0.2:80\n\ncommit map @2 virt@routes\n"));
+	unlink(proxy.path);
+}
+
 static void without_haproxy_routes_are_kept(void **state)
 {
 	(void)state;
@@ -214,6 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_end_with_a_prompt),
 		cmocka_unit_test(the_whole_table_first_then_changes),
+		cmocka_unit_test(a_refused_part_is_sent_again_before_anyone_is_answered),
 		cmocka_unit_test(without_haproxy_routes_are_kept),
 	};
 

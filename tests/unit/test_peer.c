@@ -20,6 +20,7 @@ static struct bench {
 	int fds;              /* descriptors that came */
 	size_t came, wanted;  /* the loop ends when so many came */
 	int hellos, events, answers, code;
+	int hold;             /* the truth takes longer */
 	char message[384];
 } bench;
 
@@ -44,6 +45,8 @@ static void peer_said_hello(struct peer *peer, void *data)
 
 	(void)data;
 	bench.hellos++;
+	if (bench.hold)
+		peer_hold(peer);
 	assert_ok(peer_tell(peer, MESSAGE_ROUTE_SYNC, &route, sizeof route, &err), &err);
 }
 
@@ -210,6 +213,54 @@ static void a_question_that_kills_is_given_up(void **state)
 	assert_int_equal(bench.code, EPIPE);
 }
 
+static void asks_again(const struct message *answer, const struct error *err, void *data)
+{
+	(void)answer;
+	(void)data;
+	assert_int_equal(err->code, EPIPE);
+	ask(-1, 60000);
+}
+
+static void what_a_given_up_question_leads_to_is_asked_once(void **state)
+{
+	struct container_id_message message = { .id = "0123456789abcdef01234567" };
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_ok(peer_ask(bench.peer, MESSAGE_CONTAINER_DELETE, &message, sizeof message, -1, 60000, asks_again, NULL, &err),
+		  &err);
+	take(1);
+	for (size_t i = 1; i <= 2; i++) {
+		hello();
+		take(1 + 2 * i); /* the truth and the question */
+	}
+	hello(); /* the truth, and the question of the callback */
+	take(7);
+	reply(bench.serials[6], 0);
+	assert_int_equal(bench.types[6], MESSAGE_CONTAINER_REVOKE);
+	assert_int_equal(bench.came, 7);
+	assert_int_equal(bench.answers, 1);
+}
+
+static void questions_wait_until_the_truth_is_told(void **state)
+{
+	(void)state;
+	ask(-1, 60000);
+	take(1);
+	bench.hold = 1;
+	hello();
+	take(2);
+	ask(-1, 60000); /* asked in between */
+	assert_int_equal(bench.came, 2);
+	peer_release(bench.peer);
+	take(4);
+	assert_true(bench.serials[2] == bench.serials[0]);
+	assert_true(bench.serials[3] != bench.serials[0]);
+	reply(bench.serials[3], 0);
+	reply(bench.serials[2], 0);
+	assert_int_equal(bench.answers, 2);
+}
+
 static void an_event_has_no_question(void **state)
 {
 	struct container_state_message message = { .state = CONTAINER_STATE_RUNNING };
@@ -229,6 +280,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(silence_is_an_answer_too, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(after_hello_the_truth_comes_first_then_what_is_open, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(a_question_that_kills_is_given_up, bench_open, bench_close),
+		cmocka_unit_test_setup_teardown(what_a_given_up_question_leads_to_is_asked_once, bench_open, bench_close),
+		cmocka_unit_test_setup_teardown(questions_wait_until_the_truth_is_told, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(an_event_has_no_question, bench_open, bench_close),
 	};
 

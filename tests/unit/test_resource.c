@@ -36,6 +36,15 @@ int call_request(const struct http_target *target, const struct http_request *re
 	return 0;
 }
 
+/* The real one is in test_call. */
+int call_list(const struct http_target *target, const char *path, json_t **ret_answer, struct error *err)
+{
+	int result = call_json(target, "GET", path, NULL, ret_answer, err);
+
+	strcpy(sent_method, "LIST");
+	return result;
+}
+
 bool call_escape(const char *text, char *out, size_t size)
 {
 	return (size_t)snprintf(out, size, "%s", text) < size;
@@ -62,6 +71,7 @@ static void verbs_become_requests(void **state)
 
 	assert_int_equal(RUN(&err, "host"), 0);
 	assert_string_equal(sent_path, "/api/v1/host");
+	assert_string_equal(sent_method, "GET");
 	assert_int_equal(RUN(&err, "container", "stop", "0123"), 0);
 	assert_string_equal(sent_method, "POST");
 	assert_string_equal(sent_path, "/api/v1/containers/0123/stop");
@@ -71,6 +81,57 @@ static void verbs_become_requests(void **state)
 	assert_int_equal(RUN(&err, "project", "create", "web", "realm=77"), 0);
 	assert_string_equal(sent_body, "{\"name\":\"web\",\"realm\":\"77\"}");
 	assert_int_equal(RUN(&err, "image", "import", "/dev/null"), -1);
+	assert_int_equal(err.code, EINVAL);
+}
+
+static void every_list_is_whole(void **state)
+{
+	(void)state;
+	static const char *const nouns[] = { "token", "realm", "project", "image", "container" };
+	struct error err = ERROR_INIT;
+	char path[64];
+
+	for (size_t i = 0; i < COUNT(nouns); i++) {
+		assert_int_equal(RUN(&err, nouns[i], "list"), 0);
+		assert_string_equal(sent_method, "LIST");
+		snprintf(path, sizeof path, "/api/v1/%ss", nouns[i]);
+		assert_string_equal(sent_path, path);
+	}
+}
+
+static void an_image_may_name_its_realm(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	char file[PATH_MAX + 16];
+	static char folder[PATH_MAX];
+
+	unit_folder_make(folder);
+	snprintf(file, sizeof file, "%s/tar", folder);
+	fclose(fopen(file, "we"));
+	assert_ok(RUN(&err, "image", "import", file, "debian"), &err);
+	assert_string_equal(sent_path, "/api/v1/images?name=debian");
+	assert_ok(RUN(&err, "image", "import", file, "debian", "realm=77"), &err);
+	assert_string_equal(sent_path, "/api/v1/images?name=debian&realm=77");
+	strcpy(sent_path, "");
+	assert_int_equal(RUN(&err, "image", "import", file, "debian", "realm:=[77]"), -1);
+	assert_int_equal(RUN(&err, "image", "import", file, "debian", "realm"), -1);
+	assert_int_equal(RUN(&err, "image", "import", file, "debian", "name=other"), -1);
+	assert_string_equal(sent_path, "");
+	unit_folder_remove(folder);
+}
+
+static void text_that_is_no_utf8_is_named(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(RUN(&err, "realm", "create", "\xff"), -1);
+	assert_int_equal(err.code, EINVAL);
+	assert_string_equal(err.message, "name is not valid UTF-8");
+	assert_int_equal(RUN(&err, "realm", "create", "a", "\xff=b"), -1);
+	assert_int_equal(err.code, EINVAL);
+	assert_int_equal(RUN(&err, "realm", "create", "a", "\xff.x=b"), -1);
 	assert_int_equal(err.code, EINVAL);
 }
 
@@ -111,6 +172,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verbs_become_requests),
+		cmocka_unit_test(every_list_is_whole),
+		cmocka_unit_test(an_image_may_name_its_realm),
+		cmocka_unit_test(text_that_is_no_utf8_is_named),
 		cmocka_unit_test(fields_have_two_kinds_and_levels),
 		cmocka_unit_test(wrong_usage_sends_nothing),
 	};

@@ -27,6 +27,7 @@ HANDLER(projects_create)
 HANDLER(projects_show)
 HANDLER(projects_delete)
 HANDLER(images_list)
+HANDLER(images_create_head)
 HANDLER(images_create)
 HANDLER(images_show)
 HANDLER(images_delete)
@@ -96,6 +97,7 @@ static void whatever_changes_something_needs_a_role(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < api_route_count; i++) {
+		assert_true((api_routes[i].head != NULL) == (api_routes[i].body == ROUTE_BODY_UPLOAD));
 		if (api_routes[i].method != METHOD_GET) {
 			assert_false(api_routes[i].open);
 			assert_true(api_routes[i].role >= CALLER_OPERATOR);

@@ -60,6 +60,8 @@ static void what_is_wrong_is_named(void **state)
 		{ "{" BASE ",\"command\":[\"a\",null]}", "command[1]" },
 		{ "{" BASE ",\"environment\":{\"1A\":\"x\"}}", "environment.1A" },
 		{ "{" BASE ",\"environment\":{\"A\":1}}", "environment.A" },
+		{ "{" BASE ",\"environment\":{\"A\":\"x\\ny\"}}", "environment.A" },
+		{ "{" BASE ",\"environment\":{\"A\":\"x\",\"B\":\"\\r\"}}", "environment.B" },
 		{ "{" BASE ",\"limits\":{\"memory_max\":4096}}", "limits.memory_max" },
 		{ "{" BASE ",\"limits\":{\"cpu_weight\":0}}", "limits.cpu_weight" },
 	};

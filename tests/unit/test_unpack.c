@@ -218,6 +218,22 @@ static void limits_hold(void **state)
 	assert_ok(unpack(tar, 20, 2, &result, &err), &err);
 }
 
+static void attributes_count_as_bytes(void **state)
+{
+	struct tar *tar = *state;
+	struct error err = ERROR_INIT;
+	struct unpack_result result;
+	char value[1000] = "";
+
+	for (char name[] = "a"; name[0] < 'd'; name[0]++) {
+		struct archive_entry *entry = entry_new(name, S_IFDIR | 0755);
+		archive_entry_xattr_add_entry(entry, "user.x", value, sizeof value);
+		entry_put(tar, entry, NULL);
+	}
+	assert_int_equal(unpack(tar, 2500, 100, &result, &err), -1);
+	assert_non_null(strstr(err.message, "more than 2500 bytes"));
+}
+
 static void cut_tar_is_refused(void **state)
 {
 	struct tar *tar = *state;
@@ -259,6 +275,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(foreign_owner_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(trusted_attribute_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(limits_hold, setup, teardown),
+		cmocka_unit_test_setup_teardown(attributes_count_as_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(cut_tar_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(anything_else_is_no_tar, setup, teardown),
 		cmocka_unit_test_setup_teardown(empty_tar_is_refused, setup, teardown),

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
@@ -48,14 +48,6 @@ static struct {
 
 static void attempt_next(void);
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 unsigned attempt_failures(void)
 {
 	return attempts.failures;
@@ -68,7 +60,7 @@ unsigned attempt_failures_total(void)
 
 int64_t attempt_wait_ms(void)
 {
-	int64_t wait = attempts.not_before - now_ms();
+	int64_t wait = attempts.not_before - clock_ms();
 
 	return wait > 0 ? wait : 0;
 }
@@ -155,7 +147,7 @@ static void attempt_failed(const struct attempt *attempt, const struct attempt_r
 	case UNLOCK_CODE_WRONG:
 		attempts.failures++;
 		attempts.failures_total++;
-		attempts.not_before = now_ms() + delay_ms(attempts.failures);
+		attempts.not_before = clock_ms() + delay_ms(attempts.failures);
 		notice("wrong passphrase from %s; the next is tried in %lld s at the earliest", attempt->origin,
 		       (long long)delay_ms(attempts.failures) / 1000);
 		break;
@@ -206,7 +198,7 @@ static void attempt_done(const struct work_outcome *outcome, void *data)
 	if (reply.code == UNLOCK_CODE_OPENED) {
 		struct attempt_success success = { .client = attempt->client, .enrolled = attempt->enroll,
 						   .recovery_key = reply.recovery_key,
-						   .milliseconds = now_ms() - attempt->started };
+						   .milliseconds = clock_ms() - attempt->started };
 		memcpy(success.origin, attempt->origin, sizeof success.origin);
 		attempts.failures = 0;
 		attempts.not_before = 0;
@@ -266,7 +258,7 @@ static void attempt_start(struct attempt *attempt)
 	}
 	attempt->disk = survey->disk;
 	attempt->wipeable = survey->wipeable;
-	attempt->started = now_ms();
+	attempt->started = clock_ms();
 	const struct work_plan plan = {
 		.name = attempt->enroll ? "enrolling" : "unlocking",
 		.function = attempt_work,

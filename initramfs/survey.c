@@ -6,11 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/hostcfg.h"
 #include "initramfs/luks.h"
 #include "initramfs/signature.h"
 #include "initramfs/table.h"
+
+enum { SETTLE_MS = 6000 };
 
 static void survey_tell(struct survey *survey, enum unlock_state state, const char *text)
 {
@@ -154,6 +157,18 @@ static void survey_repair(struct survey *survey)
 			 survey->disk.path);
 }
 
+/*
+ * Before the table of a disk is written for the first time: disks are found one
+ * after the other, and the one that is in use may be late.
+ */
+static void survey_settle(void)
+{
+	int64_t left = SETTLE_MS - clock_ms(); /* it counts from the start of the kernel */
+
+	if (left > 0)
+		usleep((useconds_t)left * 1000);
+}
+
 static int survey_find_disk(struct survey *survey, struct error *err)
 {
 	if (disk_find(&survey->disk, err) == 0)
@@ -188,6 +203,11 @@ void survey_run(const void *argument, int secret_fd, void *result)
 	(void)argument, (void)secret_fd;
 	if (survey_find_disk(survey, &err) == -1)
 		return;
+	if (survey->disk.data[0] == '\0') {
+		survey_settle();
+		if (survey_find_disk(survey, &err) == -1)
+			return;
+	}
 	if (survey->disk.candidates > 1)
 		snprintf(survey->warning, sizeof survey->warning,
 			 "%u disks bear a partition named " DISK_LABEL_ESP "; %s is used",

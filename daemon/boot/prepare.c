@@ -151,6 +151,9 @@ int prepare_main(int argc, char **argv)
 	if (hostnet_loopback(&err) < 0)
 		log_error("%s", err.message);
 	advertisements_keep();
+	/* What init starts from here on inherits this: when memory ends, a container goes, not the way in. */
+	if (file_poke("/proc/1/oom_score_adj", "-900", &err) < 0)
+		log_error("%s", err.message);
 	if (keys_write(&cfg, &err) < 0)
 		log_error("%s", err.message);
 	if (host_key_make(&err) < 0)

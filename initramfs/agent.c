@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "initramfs/agent.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/reboot.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -17,12 +12,14 @@
 #include "daemon/lib/loop.h"
 #include "daemon/lib/secret.h"
 #include "initramfs/attempt.h"
+#include "initramfs/config.h"
 #include "initramfs/console.h"
 #include "initramfs/finish.h"
 #include "initramfs/handover.h"
 #include "initramfs/mounts.h"
 #include "initramfs/network.h"
 #include "initramfs/notice.h"
+#include "initramfs/power.h"
 #include "initramfs/process.h"
 #include "initramfs/server.h"
 #include "initramfs/sshd.h"
@@ -36,11 +33,11 @@ enum {
 	SURVEY_SLOW_MS = 3000,
 	SURVEY_IDLE_MS = 30000,     /* when only the EFI partition is missing or broken */
 	SURVEY_QUICK_UNTIL_MS = 10000,
+	SSH_WAIT_MS = 20000,        /* for the first look at the data; then SSH starts without */
 	CONFIG_WAIT_MS = 10000,     /* then the network comes up without a host config */
 	FINISH_RETRY_MS = 15000,
 	SESSIONS_POLL_MS = 50,
 	SESSIONS_WAIT_MS = 3000,    /* for SSH sessions to end by themselves after the unlocking */
-	POWER_WAIT_MS = 700,        /* for the answer to reach the client */
 };
 
 static struct {
@@ -48,12 +45,11 @@ static struct {
 	struct survey survey;
 	struct hostcfg cfg;
 	struct status status;
-	struct loop_source *survey_timer, *finish_timer, *sessions_timer, *power_timer, *config_timer;
+	struct loop_source *survey_timer, *finish_timer, *sessions_timer, *config_timer, *ssh_timer;
 	bool surveying, have_config, configured, finishing, opened;
+	bool tentative; /* just enrolled, and not complete: a failure voids it */
 	struct finish_plan finish_plan;
-	bool survey_esp; /* argument of the running survey */
 	int64_t finished_at;
-	int power; /* of reboot(2) */
 } agent;
 
 static void timer_set(struct loop_source **timer, int64_t ms, loop_timer_cb *cb)
@@ -79,49 +75,24 @@ static void warn(const char *text)
 
 /* --- host config --- */
 
-/* The copy's path is of no interest to the owner of the file. */
-static void config_error_set(const struct error *err)
+/* What was read of the ESP; NULL: nothing so far. */
+static const struct esp *esp_get(void)
 {
-	const char *text = err->message;
-
-	if (strncmp(text, ESP_CONFIG ": ", strlen(ESP_CONFIG ": ")) == 0)
-		text += strlen(ESP_CONFIG ": ");
-	snprintf(agent.status.config_error, sizeof agent.status.config_error, "host.json: %.380s", text);
+	return agent.have_config ? &agent.survey.esp : NULL;
 }
 
-static void config_apply(void)
+/* When the disk was looked at, or after a while without: who comes by SSH finds a state that says something. */
+static void ssh_due(void *data)
 {
-	struct error err = ERROR_INIT;
+	(void)data;
+	config_ssh(agent.loop, &agent.cfg, &agent.status, esp_get());
+}
 
+static void config_take(void)
+{
 	agent.configured = true;
-	if (hostcfg_load(ESP_CONFIG, &agent.cfg, &err) == -1) {
-		if (err.code == ENOENT)
-			snprintf(agent.status.config_error, sizeof agent.status.config_error,
-				 "there is no host.json on the disk; defaults are used");
-		else
-			config_error_set(&err);
-		notice("host config: %s", agent.status.config_error);
-		if (err.code != ENOENT)
-			notice("host config: the network uses DHCP and IPv6 by router; SSH keys that can be read still unlock");
-	} else {
-		agent.status.config_error[0] = '\0';
-	}
-	if (sethostname(agent.cfg.hostname, strlen(agent.cfg.hostname)) == -1)
-		log_warning("cannot set the host name: %s", strerror(errno));
-	network_configure(&agent.cfg);
-	agent.status.times.network = status_now();
-	if (!agent.have_config)
-		return; /* no ESP yet: no keys, no host key */
-	if (agent.survey.esp.have_key)
-		sshd_configure(agent.loop, &agent.cfg);
-	if (sshd_is_running()) {
-		agent.status.times.ssh = status_now();
-		notice("SSH on port %u for %zu key%s, host key %s", agent.cfg.unlock_port, agent.cfg.key_count,
-		       agent.cfg.key_count == 1 ? "" : "s", agent.survey.esp.fingerprint);
-	} else if (agent.cfg.key_count == 0) {
-		notice("no SSH key may unlock: put {\"ssh\":{\"keys\":[\"ssh-ed25519 AAAA...\"]}} into "
-		       "bulkhead/host.json on the EFI partition, or use this console");
-	}
+	config_apply(&agent.cfg, &agent.status, esp_get());
+	timer_set(&agent.ssh_timer, SSH_WAIT_MS, ssh_due);
 }
 
 static void config_due(void *data)
@@ -129,7 +100,7 @@ static void config_due(void *data)
 	(void)data;
 	if (!agent.configured) {
 		warn("no EFI partition with a host config so far; the network comes up with defaults");
-		config_apply();
+		config_take();
 	}
 }
 
@@ -142,11 +113,24 @@ static bool state_is_settled(enum unlock_state state)
 }
 
 static void survey_start(void);
+static void survey_later(void);
+static void survey_by(work_function *function, work_done_cb *done);
 
 static void survey_due(void *data)
 {
 	(void)data;
-	survey_start();
+	if (attempt_is_running())
+		survey_later(); /* it is being changed */
+	else
+		survey_start();
+}
+
+/* Is there something on the ESP that was not to be had so far? */
+static bool esp_is_wanted(void)
+{
+	const struct esp *esp = &agent.survey.esp;
+
+	return !agent.have_config || !esp->have_key || esp->config_error[0] != '\0';
 }
 
 static void survey_later(void)
@@ -160,19 +144,17 @@ static void survey_later(void)
 	timer_set(&agent.survey_timer, pause, survey_due);
 }
 
-static void survey_done(const struct work_outcome *outcome, void *data)
+/* A worker's word about the disk becomes what everybody is told. */
+static void survey_take(const struct work_outcome *outcome)
 {
-	(void)data;
-	agent.surveying = false;
-	if (agent.opened)
-		return;
 	struct survey before = agent.survey;
+
 	if (outcome->result != NULL) {
 		memcpy(&agent.survey, outcome->result, sizeof agent.survey);
-		if (!agent.survey.have_esp)
-			agent.survey.esp = before.esp; /* was read before */
+		agent.survey.esp = before.esp; /* is read apart */
 	} else {
 		agent.survey.state = UNLOCK_STATE_UNUSABLE;
+		agent.survey.wipeable = false;
 		snprintf(agent.survey.message, sizeof agent.survey.message, "%.399s", outcome->message);
 	}
 	/* A disk that is probed late is no event; one that is missing after some seconds is. */
@@ -183,38 +165,79 @@ static void survey_done(const struct work_outcome *outcome, void *data)
 	}
 	if (agent.survey.warning[0] != '\0')
 		warn(agent.survey.warning);
-	if (agent.survey.esp.warning[0] != '\0')
-		warn(agent.survey.esp.warning);
-	if (agent.survey.have_esp && !agent.have_config) {
-		agent.have_config = true;
-		config_apply();
-	}
-	if (state_is_settled(agent.survey.state) && agent.have_config)
+}
+
+static void survey_done(const struct work_outcome *outcome, void *data)
+{
+	(void)data;
+	agent.surveying = false;
+	if (agent.opened)
+		return;
+	survey_take(outcome);
+	if (agent.survey.state != UNLOCK_STATE_NO_DISK)
+		ssh_due(NULL);
+	if (state_is_settled(agent.survey.state) && !esp_is_wanted())
 		agent.status.times.disk = status_now();
 	else
 		survey_later();
 }
 
-static void survey_start(void)
+/* The ESP comes first; what it said is in force before anybody touches the data. */
+static void survey_esp_done(const struct work_outcome *outcome, void *data)
+{
+	const struct survey *seen = outcome->result;
+	struct esp before = agent.survey.esp;
+
+	(void)data;
+	agent.surveying = false;
+	if (agent.opened)
+		return;
+	if (seen == NULL)
+		warn(outcome->message);
+	else if (seen->warning[0] != '\0')
+		warn(seen->warning);
+	if (seen != NULL && seen->have_esp) {
+		bool first = !agent.have_config;
+
+		agent.survey.esp = seen->esp;
+		agent.have_config = true;
+		if (seen->esp.warning[0] != '\0')
+			warn(seen->esp.warning);
+		if (first || (before.config_error[0] != '\0' && seen->esp.config_error[0] == '\0'))
+			config_take();
+	}
+	if (seen != NULL && seen->state == UNLOCK_STATE_NO_DISK)
+		survey_done(outcome, NULL);
+	else
+		survey_by(survey_run, survey_done);
+}
+
+static void survey_by(work_function *function, work_done_cb *done)
 {
 	struct error err = ERROR_INIT;
+	const struct work_plan plan = {
+		.name = "looking at the disks",
+		.function = function,
+		.result_size = sizeof(struct survey),
+		.done = done,
+	};
 
 	if (agent.surveying || agent.opened)
 		return;
-	agent.survey_esp = !agent.have_config;
-	const struct work_plan plan = {
-		.name = "looking at the disks",
-		.function = survey_run,
-		.argument = &agent.survey_esp,
-		.result_size = sizeof(struct survey),
-		.done = survey_done,
-	};
 	if (work_start(agent.loop, &plan, &err) == -1) {
 		notice_once("cannot look at the disks: %s", err.message);
 		survey_later();
 		return;
 	}
 	agent.surveying = true;
+}
+
+static void survey_start(void)
+{
+	if (esp_is_wanted())
+		survey_by(survey_esp, survey_esp_done);
+	else
+		survey_by(survey_run, survey_done);
 }
 
 static const struct survey *survey_get(void)
@@ -264,23 +287,30 @@ static void finish_progress(const char *text, void *data)
 	server_send(agent.status.by.client, UNLOCK_TYPE_PROGRESS, 0, text);
 }
 
-static void finish_failed(const char *message)
+/* known: the worker lived to say how far it came. */
+static void finish_failed(const char *message, bool known)
 {
 	char text[NOTICE_TEXT];
 
-	notice("%.290s", message);
-	if (agent.status.by.enrolled) {
+	notice_once("%.290s", message); /* tried again and again: said once */
+	if (agent.tentative) {
 		/* Nothing was promised yet: the enrolment starts over. */
-		snprintf(text, sizeof text, "the enrolment failed, its recovery key is void: %.200s", message);
+		snprintf(text, sizeof text, "the enrolment failed, %s: %.150s",
+			 known ? "its recovery key is void"
+			       : "its keys are void unless the disk is said to be locked now",
+			 message);
 		server_send(agent.status.by.client, UNLOCK_TYPE_RESULT, UNLOCK_CODE_INTERNAL, text);
+		agent.tentative = false;
 		agent.opened = false;
 		agent.status.unlocked = false;
 		survey_start();
 		return;
 	}
-	snprintf(agent.survey.message, sizeof agent.survey.message, "%.399s", message);
-	server_set_state(UNLOCK_STATE_OPENED, agent.survey.message);
-	server_send(agent.status.by.client, UNLOCK_TYPE_RESULT, UNLOCK_CODE_INTERNAL, agent.survey.message);
+	if (strcmp(agent.survey.message, message) != 0) {
+		snprintf(agent.survey.message, sizeof agent.survey.message, "%.399s", message);
+		server_set_state(UNLOCK_STATE_OPENED, agent.survey.message);
+		server_send(agent.status.by.client, UNLOCK_TYPE_RESULT, UNLOCK_CODE_INTERNAL, agent.survey.message);
+	}
 	timer_set(&agent.finish_timer, FINISH_RETRY_MS, finish_start);
 }
 
@@ -292,12 +322,14 @@ static void finish_done(const struct work_outcome *outcome, void *data)
 
 	(void)data;
 	agent.finishing = false;
+	if (reply != NULL && reply->complete)
+		agent.tentative = false; /* passphrase and recovery key hold from here on */
 	if (reply == NULL || !reply->done) {
-		finish_failed(reply == NULL ? outcome->message : reply->message);
+		finish_failed(reply == NULL ? outcome->message : reply->message, reply != NULL);
 		return;
 	}
 	if (handover_check(&err) == -1) {
-		finish_failed(err.message);
+		finish_failed(err.message, true);
 		return;
 	}
 	if (reply->warning[0] != '\0')
@@ -307,6 +339,8 @@ static void finish_done(const struct work_outcome *outcome, void *data)
 	agent.finished_at = status_now();
 	snprintf(others, sizeof others, "unlocked by %.100s; the system starts", agent.status.by.origin);
 	notice("%s", others);
+	console_release(); /* before the prompts end: none may ask again */
+	server_set_state(UNLOCK_STATE_DONE, others);
 	server_finish(agent.status.by.client, "unlocked; the system starts", others);
 	timer_set(&agent.sessions_timer, SESSIONS_POLL_MS, sessions_due);
 }
@@ -328,7 +362,7 @@ static void finish_start(void *data)
 		.done = finish_done,
 	};
 	if (work_start(agent.loop, &plan, &err) == -1) {
-		finish_failed(err.message);
+		finish_failed(err.message, true);
 		return;
 	}
 	agent.finishing = true;
@@ -337,6 +371,7 @@ static void finish_start(void *data)
 static void attempt_opened(const struct attempt_success *success)
 {
 	agent.opened = true;
+	agent.tentative = success->enrolled;
 	agent.status.unlocked = true;
 	agent.status.by = *success;
 	agent.status.unlocked_at = (int64_t)time(NULL);
@@ -348,6 +383,7 @@ static void attempt_opened(const struct attempt_success *success)
 	else
 		notice("right passphrase%s from %s", success->recovery_key ? " (the recovery key)" : "",
 		       success->origin);
+	server_set_state(UNLOCK_STATE_OPENED, agent.survey.message);
 	finish_start(NULL);
 }
 
@@ -358,34 +394,13 @@ static char *report(void)
 	return status_report(&agent.status);
 }
 
-static void power_due(void *data)
-{
-	(void)data;
-	sync();
-	if (reboot(agent.power) == -1)
-		notice("cannot restart or power off: %s", strerror(errno));
-}
-
-static void power(const char *origin, bool off)
-{
-	notice("%s asked for by %s", off ? "power-off" : "restart", origin);
-	agent.power = off ? RB_POWER_OFF : RB_AUTOBOOT;
-	timer_set(&agent.power_timer, POWER_WAIT_MS, power_due);
-}
-
-static void ctrl_alt_del(int signo, void *data)
-{
-	(void)signo, (void)data;
-	power("the keyboard", false);
-}
-
 int agent_start(struct loop *loop, struct error *err)
 {
 	static const struct attempt_hooks attempt_hooks = {
 		.survey = survey_get, .opened = attempt_opened, .disk_changed = survey_start,
 	};
 	static const struct server_hooks server_hooks = {
-		.attempt = attempt_add, .report = report, .power = power,
+		.attempt = attempt_add, .report = report, .power = power_ask,
 	};
 	struct error told = ERROR_INIT;
 
@@ -411,8 +426,7 @@ int agent_start(struct loop *loop, struct error *err)
 	/* Seen now, an image that cannot be mounted is news before the passphrase, not after. */
 	if (mounts_root(&told) == -1 || handover_check(&told) == -1)
 		warn(told.message);
-	if (reboot(RB_DISABLE_CAD) == 0)
-		(void)loop_add_signal(loop, SIGINT, ctrl_alt_del, NULL, &told);
+	power_start(loop);
 	timer_set(&agent.config_timer, CONFIG_WAIT_MS, config_due);
 	return 0;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "initramfs/attempt.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
@@ -14,6 +15,7 @@
 #include "initramfs/notice.h"
 #include "initramfs/server.h"
 #include "initramfs/signature.h"
+#include "initramfs/table.h"
 #include "initramfs/work.h"
 
 struct attempt {
@@ -22,7 +24,7 @@ struct attempt {
 	struct secret *passphrase;
 	bool enroll, wipe;
 	struct disk disk;    /* as of its start, for the worker */
-	bool foreign;
+	bool wipeable;
 	int64_t started;
 };
 
@@ -46,14 +48,6 @@ static struct {
 
 static void attempt_next(void);
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 unsigned attempt_failures(void)
 {
 	return attempts.failures;
@@ -66,7 +60,7 @@ unsigned attempt_failures_total(void)
 
 int64_t attempt_wait_ms(void)
 {
-	int64_t wait = attempts.not_before - now_ms();
+	int64_t wait = attempts.not_before - clock_ms();
 
 	return wait > 0 ? wait : 0;
 }
@@ -85,6 +79,45 @@ static void attempt_drop_first(void)
 
 /* --- in the worker --- */
 
+/* Erases what the survey found, unless the disk has been marked as ours since. */
+static int attempt_wipe(const struct attempt *attempt, struct error *err)
+{
+	enum luks_state state;
+	bool marked;
+
+	if (luks_probe(attempt->disk.data, &state, err) == -1)
+		return -1;
+	if (attempt->wipeable && state != LUKS_STATE_UNFINISHED) {
+		if (table_is_marked(&attempt->disk, &marked, err) == -1)
+			return -1;
+		if (marked)
+			return error_set(err, EEXIST, "%s was encrypted by this system; nothing is erased",
+					 attempt->disk.data);
+		if (signature_wipe(attempt->disk.data, err) == -1)
+			return -1;
+	}
+	return attempt->disk.swap[0] == '\0' ? 0 : signature_wipe(attempt->disk.swap, err);
+}
+
+static enum unlock_code attempt_enroll(const struct attempt *attempt, const struct secret *passphrase,
+				       char recovery[RECOVERY_TEXT], struct error *err)
+{
+	char signature[SIGNATURE_TEXT] = "";
+	enum luks_state state;
+
+	if (attempt->wipe && attempt_wipe(attempt, err) == -1)
+		return UNLOCK_CODE_INTERNAL;
+	/* Looked at again, now: nothing may lie between the question and the format. */
+	if (luks_probe(attempt->disk.data, &state, err) == -1 ||
+	    (state != LUKS_STATE_UNFINISHED && signature_find(attempt->disk.data, signature, err) == -1))
+		return UNLOCK_CODE_INTERNAL;
+	if (signature[0] != '\0') {
+		error_set(err, EEXIST, "%s bears %s data; nothing is formatted", attempt->disk.data, signature);
+		return UNLOCK_CODE_INTERNAL;
+	}
+	return luks_format(attempt->disk.data, passphrase, recovery, err);
+}
+
 static void attempt_work(const void *argument, int secret_fd, void *result)
 {
 	const struct attempt *attempt = argument;
@@ -93,29 +126,10 @@ static void attempt_work(const void *argument, int secret_fd, void *result)
 
 	reply->code = UNLOCK_CODE_INTERNAL;
 	cleanup_secret struct secret *passphrase = secret_new(UNLOCK_PASSPHRASE_MAX, &err);
-	if (passphrase == NULL || secret_read(passphrase, secret_fd, &err) == -1) {
-		/* err is told below */
-	} else if (!attempt->enroll) {
-		reply->code = luks_open(attempt->disk.data, passphrase, &reply->recovery_key, &err);
-	} else if (attempt->wipe &&
-		   ((attempt->foreign && signature_wipe(attempt->disk.data, &err) == -1) ||
-		    (attempt->disk.swap[0] != '\0' && signature_wipe(attempt->disk.swap, &err) == -1))) {
-		/* err is told below; swap is refused over a foreign signature, too */
-	} else {
-		/* Looked at again, now: nothing may lie between the question and the format. */
-		enum luks_state state;
-		char signature[SIGNATURE_TEXT] = "";
-
-		if (luks_probe(attempt->disk.data, &state, &err) == -1 ||
-		    (state != LUKS_STATE_UNFINISHED &&
-		     signature_find(attempt->disk.data, signature, &err) == -1)) {
-			/* err is told below */
-		} else if (signature[0] != '\0') {
-			error_set(&err, 0, "%s bears %s data; nothing is formatted", attempt->disk.data, signature);
-		} else {
-			reply->code = luks_format(attempt->disk.data, passphrase, reply->recovery, &err);
-		}
-	}
+	if (passphrase != NULL && secret_read(passphrase, secret_fd, &err) == 0)
+		reply->code = attempt->enroll
+				      ? attempt_enroll(attempt, passphrase, reply->recovery, &err)
+				      : luks_open(attempt->disk.data, passphrase, &reply->recovery_key, &err);
 	snprintf(reply->message, sizeof reply->message, "%s", err.message);
 }
 
@@ -133,7 +147,7 @@ static void attempt_failed(const struct attempt *attempt, const struct attempt_r
 	case UNLOCK_CODE_WRONG:
 		attempts.failures++;
 		attempts.failures_total++;
-		attempts.not_before = now_ms() + delay_ms(attempts.failures);
+		attempts.not_before = clock_ms() + delay_ms(attempts.failures);
 		notice("wrong passphrase from %s; the next is tried in %lld s at the earliest", attempt->origin,
 		       (long long)delay_ms(attempts.failures) / 1000);
 		break;
@@ -174,15 +188,20 @@ static void attempt_done(const struct work_outcome *outcome, void *data)
 			 outcome->out_of_memory ? "not enough memory: the key derivation was killed by the kernel"
 						: outcome->message);
 	}
+	/* Nobody would ever see the key: the container stays unfinished, and the next enrolment makes another. */
+	if (reply.code == UNLOCK_CODE_OPENED && attempt->enroll &&
+	    !server_send(attempt->client, UNLOCK_TYPE_RECOVERY, 0, reply.recovery)) {
+		reply.code = UNLOCK_CODE_INTERNAL;
+		snprintf(reply.message, sizeof reply.message,
+			 "the connection ended before the recovery key could be shown; nothing was set, enrol again");
+	}
 	if (reply.code == UNLOCK_CODE_OPENED) {
 		struct attempt_success success = { .client = attempt->client, .enrolled = attempt->enroll,
 						   .recovery_key = reply.recovery_key,
-						   .milliseconds = now_ms() - attempt->started };
+						   .milliseconds = clock_ms() - attempt->started };
 		memcpy(success.origin, attempt->origin, sizeof success.origin);
 		attempts.failures = 0;
 		attempts.not_before = 0;
-		if (attempt->enroll)
-			server_send(attempt->client, UNLOCK_TYPE_RECOVERY, 0, reply.recovery);
 		attempt_drop_first();
 		attempts.hooks.opened(&success);
 	} else {
@@ -197,20 +216,21 @@ static void attempt_done(const struct work_outcome *outcome, void *data)
 static enum unlock_code attempt_check(const struct attempt *attempt, const struct survey *survey, const char **ret_text)
 {
 	*ret_text = survey->message;
+	if (attempt->enroll && attempt->wipe && survey->wipeable)
+		return UNLOCK_CODE_OPENED;
 	switch (survey->state) {
 	case UNLOCK_STATE_STARTING:
 	case UNLOCK_STATE_NO_DISK:
 		return UNLOCK_CODE_NO_DISK;
 	case UNLOCK_STATE_UNUSABLE:
-		if (attempt->enroll && survey->foreign && attempt->wipe)
-			return UNLOCK_CODE_OPENED;
 		return UNLOCK_CODE_NO_DISK;
 	case UNLOCK_STATE_NEW:
 		return attempt->enroll ? UNLOCK_CODE_OPENED : UNLOCK_CODE_NO_DISK;
 	case UNLOCK_STATE_LOCKED:
 		if (!attempt->enroll)
 			return UNLOCK_CODE_OPENED;
-		*ret_text = "the disk is encrypted already; unlock it with its passphrase";
+		*ret_text = survey->wipeable ? survey->message
+					     : "the disk is encrypted already; unlock it with its passphrase";
 		return UNLOCK_CODE_USAGE;
 	case UNLOCK_STATE_NO_KEY_SLOT:
 		return UNLOCK_CODE_NO_KEY_SLOT;
@@ -237,8 +257,8 @@ static void attempt_start(struct attempt *attempt)
 		return;
 	}
 	attempt->disk = survey->disk;
-	attempt->foreign = survey->foreign;
-	attempt->started = now_ms();
+	attempt->wipeable = survey->wipeable;
+	attempt->started = clock_ms();
 	const struct work_plan plan = {
 		.name = attempt->enroll ? "enrolling" : "unlocking",
 		.function = attempt_work,

@@ -21,7 +21,6 @@ struct console {
 };
 
 static struct {
-	struct loop *loop;
 	struct loop_source *timer;
 	struct console consoles[CONSOLES_MAX];
 	bool stopped;
@@ -92,7 +91,6 @@ void console_start(struct loop *loop)
 	cleanup_free char *text = NULL;
 	struct error err = ERROR_INIT;
 
-	consoles.loop = loop;
 	consoles.timer = loop_add_timer(loop, -1, console_due, NULL, &err);
 	if (consoles.timer == NULL)
 		log_warning("%s", err.message);
@@ -105,6 +103,11 @@ void console_start(struct loop *loop)
 	/* A screen is useful even if the kernel's messages go to a serial line alone. */
 	console_add("tty1");
 	console_due(NULL);
+}
+
+void console_release(void)
+{
+	consoles.stopped = true;
 }
 
 unsigned console_stop(void)

@@ -11,6 +11,9 @@ struct loop;
 /* Starts the prompts, and starts each again when it ends. */
 void console_start(struct loop *loop);
 
+/* From now on a prompt that ends is not started again. */
+void console_release(void);
+
 /* Ends them for good; returns how many still run. */
 unsigned console_stop(void);
 

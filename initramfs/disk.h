@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * disk: the boot disk and its partitions. The disk is the one that bears the
+ * disk: the boot disk and its partitions. The disk is one that bears the
  * partition bulkhead-esp; every other partition is looked for on that disk only.
- *
- * Blocks on the disk: call from a worker, not from PID 1's loop.
+ * What is on it: table.h.
  */
 #ifndef BULKHEAD_DISK_H
 #define BULKHEAD_DISK_H
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
 struct error;
 
-enum { DISK_PATH_MAX = 64 };
+enum { DISK_PATH_MAX = 64, DISK_CANDIDATES_MAX = 8 };
 
 #define DISK_LABEL_ESP "bulkhead-esp"
 #define DISK_LABEL_SWAP "bulkhead-swap"
@@ -22,31 +21,32 @@ enum { DISK_PATH_MAX = 64 };
 struct disk {
 	char path[DISK_PATH_MAX]; /* "/dev/vda" */
 	char esp[DISK_PATH_MAX], swap[DISK_PATH_MAX], data[DISK_PATH_MAX]; /* "" : not there */
-	unsigned candidates;      /* disks that bear bulkhead-esp; more than 1: the first by name was taken */
+	char swap_uuid[40];       /* PARTUUID; "": not known */
+	unsigned candidates;      /* disks that bear bulkhead-esp */
+	char rival[DISK_PATH_MAX]; /* one that might as well be meant: nothing may be made on either; "": none */
 };
 
 /* Looks for the boot disk in /sys/class/block. ENODEV when no disk bears bulkhead-esp. */
 int disk_find(struct disk *ret_disk, struct error *err);
 
 /*
- * First boot: moves the backup GPT to the end of the disk, gives disk and
- * partitions fresh GUIDs (the image's are the same on every machine), and makes
- * swap and data on the free space. Does nothing when data is there.
- * A power cut leaves the old table or the new one: GPT's two copies are written
- * one after the other and each bears its checksum.
- * ENOSPC when there is too little room.
+ * The node of a partition by its PARTUUID, as of now: between the survey and its
+ * use hours may pass, and disks may come and go. ENODEV when it is not there.
  */
-int disk_complete(struct disk *disk, uint32_t swap_mib, struct error *err);
+int disk_by_uuid(const char *uuid, char path[DISK_PATH_MAX], struct error *err);
+
+/* A disk that was flashed. */
+struct disk_candidate {
+	char disk[32], esp[32]; /* kernel names */
+	char uuid[40];          /* of its ESP; "": not known */
+	bool has_data;
+};
 
 /*
- * The partition type of data says whether an encrypted file system has been
- * completed there: "Linux filesystem" until then, "LUKS" from then on. So a
- * header that was overwritten is told from a partition never used.
+ * The one to use: that with a data partition; else, or if there are several,
+ * that whose ESP the firmware started from (loader: GUID of that partition, ""
+ * if not known); else the first, which is then not sure.
  */
-int disk_mark_encrypted(const struct disk *disk, struct error *err);
-int disk_is_marked(const struct disk *disk, bool *ret_marked, struct error *err);
-
-/* Sectors of 512 bytes for swap on a disk with this much free room: wanted, but at most a quarter. */
-uint64_t disk_swap_sectors(uint64_t free_sectors, uint32_t swap_mib);
+size_t disk_choose(const struct disk_candidate *candidates, size_t count, const char *loader, bool *ret_sure);
 
 #endif

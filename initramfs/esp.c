@@ -8,71 +8,22 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/hostcfg.h"
+#include "daemon/lib/sshkey.h"
 
 #define ESP_MOUNT "/esp" /* not below /run: the OS root has a second view of that */
 #define ESP_FOLDER ESP_MOUNT "/bulkhead"
 #define ESP_KEY ESP_FOLDER "/ssh/unlock_ed25519"
-#define KEY_TOOL "/usr/bin/dropbearkey"
 
-enum { KEY_SIZE_MAX = 4096 };
+enum { KEY_SIZE_MAX = 4096, CONFIG_TRIES = 3, CONFIG_PAUSE_US = 200 * 1000 };
 
 /* FAT knows no owners: root only, and no execution. */
 static const unsigned long mount_flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 static const char mount_options[] = "fmask=0177,dmask=0077";
-
-/* Runs dropbearkey and keeps the start of what it prints. Returns its exit status, or -1. */
-static int key_tool(const char *const *argv, char *output, size_t room)
-{
-	int pair[2], status;
-
-	if (pipe2(pair, O_CLOEXEC) == -1)
-		return -1;
-	pid_t pid = fork();
-	if (pid == 0) {
-		dup2(pair[1], STDOUT_FILENO);
-		execve(argv[0], (char *const *)(uintptr_t)argv, (char *[]){ NULL });
-		_exit(127);
-	}
-	close(pair[1]);
-	ssize_t size = pid == -1 ? -1 : fd_read_full(pair[0], output, room - 1);
-	close(pair[0]);
-	output[size > 0 ? size : 0] = '\0';
-	if (pid == -1 || waitpid(pid, &status, 0) == -1)
-		return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-/* True when the key in RAM is sound; finds its fingerprint. */
-static bool key_check(struct esp *esp)
-{
-	const char *const argv[] = { KEY_TOOL, "-y", "-f", ESP_HOST_KEY, NULL };
-	char output[2048];
-
-	if (key_tool(argv, output, sizeof output) != 0)
-		return false;
-	char *at = strstr(output, "SHA256:");
-	if (at != NULL)
-		snprintf(esp->fingerprint, sizeof esp->fingerprint, "%.*s", (int)strcspn(at, " \r\n"), at);
-	return at != NULL;
-}
-
-static int key_make(struct esp *esp, struct error *err)
-{
-	const char *const argv[] = { KEY_TOOL, "-t", "ed25519", "-f", ESP_HOST_KEY, NULL };
-	char output[2048];
-
-	unlink(ESP_HOST_KEY);
-	int status = key_tool(argv, output, sizeof output);
-	if (status != 0 || !key_check(esp))
-		return error_set(err, EIO, KEY_TOOL " could not make an SSH host key (status %d)", status);
-	return 0;
-}
 
 static int key_store(const char *device, struct error *err)
 {
@@ -103,34 +54,66 @@ static int copy(const char *from, const char *to, size_t max, mode_t mode, struc
 	return result;
 }
 
+/* A medium that is slow to answer gets a second and a third chance. */
+static int config_copy(struct error *err)
+{
+	for (int tries = 1;; tries++) {
+		if (copy(ESP_FOLDER "/host.json", ESP_CONFIG, HOSTCFG_SIZE_MAX, 0644, err) == 0)
+			return 0;
+		if (err->code == ENOENT || tries == CONFIG_TRIES)
+			return -1;
+		usleep(CONFIG_PAUSE_US);
+	}
+}
+
+/*
+ * A key is made only when there is none, or one that is no key. A key that
+ * cannot be read this time is left where it is: clients know it.
+ */
+static void key_get(const char *device, struct esp *esp)
+{
+	struct error err = ERROR_INIT;
+	bool store = true;
+
+	if (copy(ESP_KEY, ESP_HOST_KEY, KEY_SIZE_MAX, 0600, &err) == -1) {
+		store = err.code == ENOENT || err.code == EFBIG; /* so large is no key */
+		if (!store)
+			snprintf(esp->warning, sizeof esp->warning,
+				 "the SSH host key on %s cannot be read; another one serves for this boot: %.120s", device,
+				 err.message);
+	} else if (sshkey_fingerprint(ESP_HOST_KEY, esp->fingerprint, sizeof esp->fingerprint, &err) == 0) {
+		esp->have_key = true;
+		return;
+	} else if (err.code == EBADMSG) {
+		snprintf(esp->warning, sizeof esp->warning,
+			 "the SSH host key on %s was broken and is replaced: clients will see a new one", device);
+	} else {
+		snprintf(esp->warning, sizeof esp->warning, "no SSH for now: %.200s", err.message);
+		return;
+	}
+	if (sshkey_make(ESP_HOST_KEY, &err) == -1 ||
+	    sshkey_fingerprint(ESP_HOST_KEY, esp->fingerprint, sizeof esp->fingerprint, &err) == -1) {
+		snprintf(esp->warning, sizeof esp->warning, "no SSH for now: %.200s", err.message);
+		return;
+	}
+	esp->have_key = true;
+	if (store && key_store(device, &err) == -1)
+		snprintf(esp->warning, sizeof esp->warning, "the SSH host key serves for this boot only: %.180s",
+			 err.message);
+}
+
 int esp_read(const char *device, struct esp *ret_esp, struct error *err)
 {
 	struct esp esp = { 0 };
 	struct error told;
 
+	while (umount2(ESP_MOUNT, MNT_DETACH) == 0)
+		; /* left by a worker that died */
 	if (mount(device, ESP_MOUNT, "vfat", mount_flags | MS_RDONLY, mount_options) == -1)
 		return error_errno(err, "cannot mount the EFI system partition %s", device);
-
-	if (copy(ESP_FOLDER "/host.json", ESP_CONFIG, HOSTCFG_SIZE_MAX, 0644, &told) == 0)
-		esp.have_config = true;
-	else if (told.code != ENOENT)
-		snprintf(esp.warning, sizeof esp.warning, "%.250s", told.message);
-
-	bool found = copy(ESP_KEY, ESP_HOST_KEY, KEY_SIZE_MAX, 0600, &told) == 0;
-	esp.have_key = found && key_check(&esp);
-	if (!esp.have_key) {
-		if (found)
-			snprintf(esp.warning, sizeof esp.warning,
-				 "the SSH host key on %s was broken and is replaced: clients will see a new one", device);
-		if (key_make(&esp, &told) == -1) {
-			snprintf(esp.warning, sizeof esp.warning, "%.250s", told.message);
-		} else {
-			esp.have_key = true;
-			if (key_store(device, &told) == -1)
-				snprintf(esp.warning, sizeof esp.warning,
-					 "the SSH host key serves for this boot only: %.180s", told.message);
-		}
-	}
+	if (config_copy(&told) == -1 && told.code != ENOENT)
+		snprintf(esp.config_error, sizeof esp.config_error, "%.250s", told.message);
+	key_get(device, &esp);
 	if (umount2(ESP_MOUNT, 0) == -1 && umount2(ESP_MOUNT, MNT_DETACH) == -1)
 		return error_errno(err, "cannot unmount the EFI system partition %s", device);
 	*ret_esp = esp;

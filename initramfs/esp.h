@@ -17,7 +17,7 @@ struct error;
 #define ESP_HOST_KEY "/run/bulkhead/ssh/unlock_ed25519"   /* copy of /bulkhead/ssh/unlock_ed25519 */
 
 struct esp {
-	bool have_config;
+	char config_error[256]; /* host.json is there and cannot be read; "" */
 	bool have_key;        /* ESP_HOST_KEY can be used */
 	char fingerprint[80]; /* "SHA256:..." of the host key */
 	char warning[256];    /* the key could not be kept, or a bad one was replaced; "" */
@@ -25,7 +25,8 @@ struct esp {
 
 /*
  * Copies the host config and the host key into RAM. A missing or broken key is
- * made anew and stored; if it cannot be stored it serves for this boot.
+ * made anew and stored; if it cannot be stored, or the one there cannot be read,
+ * the new one serves for this boot. A host config that is missing is no error.
  */
 int esp_read(const char *device, struct esp *ret_esp, struct error *err);
 

@@ -15,7 +15,7 @@ struct finish_plan {
 
 struct finish_reply {
 	bool done;         /* /data is mounted in the OS root */
-	bool formatted;    /* the file system was made just now */
+	bool complete;     /* the container bears no "unfinished" (any more): its keys hold, whatever fails later */
 	bool swap;
 	char message[400]; /* why not done */
 	char warning[256]; /* about swap, or "" */

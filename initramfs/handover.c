@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -20,6 +21,8 @@
 #include "daemon/lib/fd.h"
 #include "daemon/lib/log.h"
 #include "initramfs/mounts.h"
+
+enum { RESTART_S = 30 }; /* long enough to read why, on the console */
 
 int handover_check(struct error *err)
 {
@@ -82,6 +85,16 @@ static void remove_initramfs(void)
 	remove_below(root, status.st_dev);
 }
 
+/* The files of the initramfs are gone, so there is nothing to go back to. */
+static void __attribute__((noreturn)) handover_lost(const char *what)
+{
+	log_error("cannot %s: %s; the machine restarts in %d s", what, strerror(errno), RESTART_S);
+	sleep(RESTART_S);
+	(void)reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}
+
 int handover_run(struct error *err)
 {
 	static const char *const outside[] = { "/dev/pts", "/dev", "/sys", "/proc", "/run" };
@@ -96,9 +109,9 @@ int handover_run(struct error *err)
 		(void)umount2(outside[i], MNT_DETACH);
 	remove_initramfs();
 	if (mount(".", "/", NULL, MS_MOVE, NULL) == -1)
-		return error_errno(err, "cannot make the OS image the root");
+		handover_lost("make the OS image the root");
 	if (chroot(".") == -1 || chdir("/") == -1)
-		return error_errno(err, "cannot enter the OS root");
+		handover_lost("enter the OS root");
 
 	sigemptyset(&none);
 	for (int signo = 1; signo < NSIG; signo++)
@@ -108,5 +121,5 @@ int handover_run(struct error *err)
 	for (int fd = 0; fd <= 2 && console != -1; fd++)
 		(void)dup2(console, fd);
 	execve(HANDOVER_INIT, argv, envp);
-	return error_errno(err, "cannot run " HANDOVER_INIT);
+	handover_lost("run " HANDOVER_INIT);
 }

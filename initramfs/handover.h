@@ -14,7 +14,10 @@ struct error;
 /* Checks what would make the hand-over fail half-way: the OS root and its init are there. */
 int handover_check(struct error *err);
 
-/* Does not return on success. On failure before the point of no return, -1 with err. */
+/*
+ * Does not return on success. -1 with err while nothing was changed yet; past
+ * that point a failure is told on the console, and the machine restarts.
+ */
 int handover_run(struct error *err);
 
 #endif

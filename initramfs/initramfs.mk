@@ -5,8 +5,9 @@ INITRAMFS_CLIENT := $(addprefix initramfs/,link.c passphrase.c prompt.c unlock.c
 INITRAMFS_EVENT := $(addprefix initramfs/,lease.c udhcpc_event.c)
 INITRAMFS_AGENT := $(filter-out $(INITRAMFS_CLIENT) $(INITRAMFS_EVENT),$(sort $(wildcard initramfs/*.c)))
 INITRAMFS_HOST := $(addprefix daemon/lib/,json.c hostcfg.c hostnet.c)
+INITRAMFS_DISK := $(addprefix daemon/lib/,loop.c mount.c sshkey.c)
 
-$(eval $(call program,bulkhead-init,$(INITRAMFS_AGENT) $(INITRAMFS_LIB) $(INITRAMFS_HOST) daemon/lib/loop.c,-lcryptsetup -lfdisk -lblkid -ljansson -lmnl -lcrypto))
+$(eval $(call program,bulkhead-init,$(INITRAMFS_AGENT) $(INITRAMFS_LIB) $(INITRAMFS_HOST) $(INITRAMFS_DISK),-lcryptsetup -lfdisk -lblkid -ljansson -lmnl -lcrypto))
 $(eval $(call program,bulkhead-unlock,$(INITRAMFS_CLIENT) $(INITRAMFS_LIB),))
 $(eval $(call program,udhcpc-event,$(INITRAMFS_EVENT) $(INITRAMFS_LIB) $(INITRAMFS_HOST),-ljansson -lmnl))
 

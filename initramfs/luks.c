@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <libcryptsetup.h>
@@ -16,6 +17,7 @@
 #include "daemon/lib/fd.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/secret.h"
+#include "initramfs/mounts.h"
 #include "initramfs/signature.h"
 #include "initramfs/work.h"
 
@@ -75,19 +77,42 @@ static bool slot_is_used(struct crypt_device *device, int slot)
 	return info == CRYPT_SLOT_ACTIVE || info == CRYPT_SLOT_ACTIVE_LAST;
 }
 
+/* What the first bytes say: 0 unless they are the magic of LUKS, else its version. */
+static int header_version(const char *path, struct error *err)
+{
+	static const char magic[] = { 'L', 'U', 'K', 'S', '\xba', '\xbe' };
+	char start[8];
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd == -1)
+		return error_errno(err, "cannot open %s", path);
+	ssize_t size = fd_read_full(fd, start, sizeof start);
+	if (size == -1)
+		return error_errno(err, "cannot read %s", path);
+	if (size < (ssize_t)sizeof start || memcmp(start, magic, sizeof magic) != 0)
+		return 0;
+	return (unsigned char)start[6] << 8 | (unsigned char)start[7];
+}
+
 int luks_probe(const char *path, enum luks_state *ret_state, struct error *err)
 {
 	cleanup_device struct crypt_device *device = device_open(path, err);
 	if (device == NULL)
 		return -1;
-	if (crypt_load(device, CRYPT_LUKS2, NULL) < 0) {
+	int code = crypt_load(device, CRYPT_LUKS2, NULL);
+	if (code == -EINVAL) {
 		char signature[SIGNATURE_TEXT];
+		int version = header_version(path, err);
 
-		if (signature_find(path, signature, err) == -1)
+		if (version == -1 || signature_find(path, signature, err) == -1)
 			return -1;
-		*ret_state = strcmp(signature, "crypto_LUKS") == 0 ? LUKS_STATE_DAMAGED : LUKS_STATE_NONE;
+		/* LUKS1 is never ours: somebody else's data, like any other. Without a first header there may be the second. */
+		bool damaged = version == 2 || (version != 1 && strcmp(signature, "crypto_LUKS") == 0);
+		*ret_state = damaged ? LUKS_STATE_DAMAGED : LUKS_STATE_NONE;
 		return 0;
 	}
+	if (code < 0)
+		return error_set(err, -code, "cannot read the LUKS header of %s: %s", path, strerror(-code));
 	*ret_state = LUKS_STATE_NO_KEY_SLOT;
 	if (device_is_unfinished(device)) {
 		*ret_state = LUKS_STATE_UNFINISHED;
@@ -152,8 +177,9 @@ static enum unlock_code open_code(int code, const char *path, struct error *err)
 		return UNLOCK_CODE_NO_MEMORY;
 	case EEXIST:
 	case EBUSY:
-		error_set(err, EEXIST, "the disk is already unlocked");
-		return UNLOCK_CODE_ALREADY;
+		/* Not ALREADY: PID 1 knows what was unlocked, and this was not. */
+		error_set(err, -code, "the encrypted disk %s is in use by something else", path);
+		return UNLOCK_CODE_INTERNAL;
 	case ENODEV:
 	case ENXIO:
 	case ENOTBLK:
@@ -165,30 +191,43 @@ static enum unlock_code open_code(int code, const char *path, struct error *err)
 	}
 }
 
+/*
+ * A mapping that stands although PID 1 holds the disk for locked was left by a
+ * worker that died before it could answer. True when it is gone, or was never.
+ */
+static bool leftover_close(void)
+{
+	crypt_status_info status = crypt_status(NULL, LUKS_MAPPING);
+
+	if (status != CRYPT_ACTIVE && status != CRYPT_BUSY)
+		return true;
+	(void)umount2(MOUNTS_DATA, 0); /* not mounted is as well */
+	return crypt_deactivate(NULL, LUKS_MAPPING) == 0;
+}
+
 enum unlock_code luks_open(const char *path, const struct secret *passphrase, bool *ret_recovery, struct error *err)
 {
 	char recovery[RECOVERY_TEXT];
-	const char *key = passphrase->data;
-	size_t key_size = passphrase->size;
 
 	if (access(path, F_OK) == -1)
 		return open_code(-ENODEV, path, err);
 	cleanup_device struct crypt_device *device = device_open(path, err);
 	if (device == NULL)
 		return UNLOCK_CODE_NO_DISK;
-	if (crypt_load(device, CRYPT_LUKS2, NULL) < 0) {
+	int code = crypt_load(device, CRYPT_LUKS2, NULL);
+	if (code == -EINVAL) {
 		error_set(err, EINVAL, "the LUKS header on %s is damaged or gone", path);
 		return UNLOCK_CODE_CORRUPT;
 	}
-	bool is_recovery = recovery_normalise(passphrase->data, passphrase->size, recovery);
-	if (is_recovery) {
-		key = recovery;
-		key_size = strlen(recovery);
-	}
+	if (code < 0)
+		return open_code(code, path, err);
+	/* One that cannot be closed is in use as it should be; the passphrase is still to be shown right. */
+	const char *mapping = leftover_close() ? LUKS_MAPPING : NULL;
+	bool like_recovery = recovery_normalise(passphrase->data, passphrase->size, recovery);
 
 	uint64_t available = memory_available_kib();
 	uint32_t lacking = 0;
-	int code = -ENOENT;
+	code = -ENOENT;
 	for (int slot = 0; slot < crypt_keyslot_max(CRYPT_LUKS2) && (code == -ENOENT || code == -EPERM); slot++) {
 		struct crypt_pbkdf_type kdf;
 
@@ -198,11 +237,16 @@ enum unlock_code luks_open(const char *path, const struct secret *passphrase, bo
 			lacking = kdf.max_memory_kb;
 			continue;
 		}
-		code = crypt_activate_by_passphrase(device, LUKS_MAPPING, slot, key, key_size, 0);
+		/* A passphrase may look like a recovery key: only the recovery slot is asked in its spelling. */
+		if (slot == LUKS_SLOT_RECOVERY && like_recovery)
+			code = crypt_activate_by_passphrase(device, mapping, slot, recovery, strlen(recovery), 0);
+		else
+			code = crypt_activate_by_passphrase(device, mapping, slot, passphrase->data, passphrase->size,
+							    0);
 	}
 	explicit_bzero(recovery, sizeof recovery);
 	if (code >= 0) {
-		*ret_recovery = is_recovery && code == LUKS_SLOT_RECOVERY;
+		*ret_recovery = code == LUKS_SLOT_RECOVERY;
 		return UNLOCK_CODE_OPENED;
 	}
 	if (lacking > 0) {
@@ -263,9 +307,9 @@ enum unlock_code luks_format(const char *path, const struct secret *passphrase, 
 	if (device == NULL)
 		return UNLOCK_CODE_NO_DISK;
 	/* Left open by an enrolment that failed later on. */
-	if (crypt_status(NULL, LUKS_MAPPING) != CRYPT_INACTIVE && crypt_deactivate(NULL, LUKS_MAPPING) < 0) {
-		error_set(err, EBUSY, LUKS_MAPPED " is in use");
-		return UNLOCK_CODE_ALREADY;
+	if (!leftover_close()) {
+		error_set(err, EBUSY, LUKS_MAPPED " of the enrolment before is still in use; restart the machine");
+		return UNLOCK_CODE_INTERNAL;
 	}
 	if (recovery_generate(recovery) == -1) {
 		error_errno(err, "cannot make a recovery key");

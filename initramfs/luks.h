@@ -30,7 +30,7 @@ enum {
 };
 
 enum luks_state {
-	LUKS_STATE_NONE,        /* no LUKS header; what else is there is not looked at */
+	LUKS_STATE_NONE,        /* no LUKS2 header; what else is there, LUKS1 among it, is not looked at */
 	LUKS_STATE_UNFINISHED,  /* ours, enrolment was cut short */
 	LUKS_STATE_READY,
 	LUKS_STATE_NO_KEY_SLOT,

@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 	}
 	int mounted = mounts_start(&err);
 	main_descriptors();
+	log_init("bulkhead-init", LOG_LEVEL_INFO); /* standard error is another one now */
 	if (mounted == -1)
 		log_error("%s", err.message); /* the rest is tried all the same */
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -13,6 +12,7 @@
 
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
+#include "daemon/lib/mount.h"
 
 #define IMAGE_FOLDER "/image"
 #define IMAGE_COPY IMAGE_FOLDER "/root.erofs"
@@ -39,15 +39,6 @@ static const struct {
 	{ "/run/bulkhead", 0755 }, { "/run/bulkhead/ssh", 0700 }, { "/esp", 0700 },
 	{ "/run/bulkhead/dhcp", 0755 }, { "/run/cryptsetup", 0700 }, { "/root/.ssh", 0700 }, { MOUNTS_ROOT, 0755 },
 };
-
-static bool mount_stands(const char *path)
-{
-	char parent[64];
-	struct stat here, above;
-
-	snprintf(parent, sizeof parent, "%s/..", path);
-	return stat(path, &here) == 0 && stat(parent, &above) == 0 && here.st_dev != above.st_dev;
-}
 
 int mounts_start(struct error *err)
 {

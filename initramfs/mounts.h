@@ -10,6 +10,7 @@ struct error;
 
 #define MOUNTS_IMAGE "/root.erofs"
 #define MOUNTS_ROOT "/newroot"
+#define MOUNTS_DATA MOUNTS_ROOT "/data"
 
 /*
  * /proc, /sys, /dev, /dev/pts, /run and the folders the agent needs. Every part

@@ -22,27 +22,39 @@ enum {
 	SETTLE_MS = 200,        /* events come in bursts */
 	TELL_MS = 1000,         /* after a port was set up */
 	DHCP_RESTART_MS = 5000,
+	RETRY_MS = 10000,       /* what could not be set up is tried again */
 	RESOLV_MODE = 0644,
 };
 
+enum port_state { PORT_TODO, PORT_DONE, PORT_FAILED };
+
 struct port {
 	struct hostnet_link link; /* index 0: free place */
-	bool configured;
+	enum port_state state;    /* FAILED: TODO again after a pause, as trying makes events, too */
 	bool dhcp;
+	char failed[NOTICE_TEXT]; /* why it failed, as told */
 	pid_t dhcp_pid;
 	char told[NOTICE_TEXT];   /* what was said about it last */
 	char told_address[HOSTNET_ADDRESS_TEXT];
 };
 
 static struct {
-	struct loop *loop;
-	struct loop_source *timer;
+	struct loop_source *timer, *retry;
 	const struct hostcfg *cfg; /* NULL: not known yet */
-	struct port ports[HOSTCFG_INTERFACES_MAX];
+	bool matched;              /* a port fits an entry of it */
+	struct port ports[HOSTNET_LINKS_MAX];
 	bool handed_over;
 } network;
 
 /* --- DHCP --- */
+
+static void timer_set(struct loop_source *timer, int64_t ms)
+{
+	struct error err = ERROR_INIT;
+
+	if (timer != NULL && loop_set_timer(timer, ms, &err) == -1)
+		log_warning("%s", err.message);
+}
 
 static void dhcp_ended(pid_t pid, int status, void *data)
 {
@@ -54,8 +66,7 @@ static void dhcp_ended(pid_t pid, int status, void *data)
 	port->dhcp_pid = 0;
 	log_warning("the DHCP client of %s %s; it is started again", port->link.name,
 		    process_status_text(status, text, sizeof text));
-	struct error ignored;
-	(void)loop_set_timer(network.timer, DHCP_RESTART_MS, &ignored);
+	timer_set(network.timer, DHCP_RESTART_MS);
 }
 
 static void dhcp_start(struct port *port, const char *root)
@@ -73,7 +84,8 @@ static void dhcp_start(struct port *port, const char *root)
 	port->dhcp_pid = process_spawn(&plan, dhcp_ended, port, &err);
 	if (port->dhcp_pid == -1) {
 		port->dhcp_pid = 0;
-		log_warning("%s: no DHCP client: %s", port->link.name, err.message);
+		log_warning("%s: no DHCP client: %s; trying again", port->link.name, err.message);
+		timer_set(network.timer, DHCP_RESTART_MS);
 	}
 }
 
@@ -98,24 +110,36 @@ static bool any_match(const struct hostnet_link *links, size_t count)
 
 static struct port *port_of(unsigned index)
 {
-	for (size_t i = 0; i < HOSTCFG_INTERFACES_MAX; i++)
+	for (size_t i = 0; i < HOSTNET_LINKS_MAX; i++)
 		if (network.ports[i].link.index == index)
 			return &network.ports[i];
 	return NULL;
 }
 
-static void port_configure(struct port *port, bool matched)
+static void port_configure(struct port *port)
 {
 	const struct hostcfg_interface *entry = hostnet_match(network.cfg, &port->link);
 	struct error err = ERROR_INIT;
 
-	port->configured = true;
-	if (hostnet_apply(&port->link, entry, &err) == -1)
-		notice("network: %s", err.message);
+	port->state = PORT_DONE;
+	if (hostnet_apply(&port->link, entry, network.matched, &err) == -1) {
+		port->state = PORT_FAILED;
+		timer_set(network.retry, RETRY_MS);
+		if (strncmp(err.message, port->failed, sizeof port->failed - 1) != 0)
+			notice("network: %.270s", err.message);
+		snprintf(port->failed, sizeof port->failed, "%.299s", err.message);
+	}
 	/* Without any entry that fits, every port asks by DHCP: better reachable than as written. */
-	port->dhcp = entry != NULL ? entry->dhcp : !matched;
+	port->dhcp = entry != NULL ? entry->dhcp : !network.matched;
 	if (port->dhcp && port->dhcp_pid == 0)
 		dhcp_start(port, NULL);
+}
+
+/* What was set up is to be set up anew. */
+static void port_reset(struct port *port)
+{
+	dhcp_stop(port);
+	port->state = PORT_TODO;
 }
 
 static void port_tell(struct port *port, const struct hostnet_address *addresses, size_t count)
@@ -164,10 +188,13 @@ static void network_look(bool tell)
 		return;
 	if (hostnet_links(links, HOSTNET_LINKS_MAX, &link_count, &err) == -1) {
 		log_warning("%s", err.message);
+		timer_set(network.retry, RETRY_MS);
 		return;
 	}
-	bool matched = any_match(links, link_count);
-	for (size_t i = 0; i < HOSTCFG_INTERFACES_MAX; i++) {
+	/* The port that the config means may come later than others, which then are not for DHCP after all. */
+	bool matched = any_match(links, link_count), changed = matched != network.matched;
+	network.matched = matched;
+	for (size_t i = 0; i < HOSTNET_LINKS_MAX; i++) {
 		struct port *port = &network.ports[i];
 		bool there = false;
 
@@ -187,10 +214,13 @@ static void network_look(bool tell)
 		if (port == NULL)
 			port = port_of(0);
 		if (port == NULL)
-			continue; /* more ports than a config can name */
+			continue; /* the table is as long as the list: not reached */
 		port->link = links[i];
-		if (!port->configured)
-			port_configure(port, matched);
+		/* A link that went down has lost its routes and its IPv6. */
+		if (port->state == PORT_DONE && (changed || !links[i].up))
+			port_reset(port);
+		if (port->state == PORT_TODO)
+			port_configure(port);
 		else if (port->dhcp && port->dhcp_pid == 0)
 			dhcp_start(port, NULL);
 	}
@@ -202,7 +232,7 @@ static void network_look(bool tell)
 		log_warning("%s", err.message);
 		return;
 	}
-	for (size_t i = 0; tell && i < HOSTCFG_INTERFACES_MAX; i++)
+	for (size_t i = 0; tell && i < HOSTNET_LINKS_MAX; i++)
 		if (network.ports[i].link.index != 0)
 			port_tell(&network.ports[i], addresses, address_count);
 }
@@ -213,24 +243,31 @@ static void network_due(void *data)
 	network_look(true);
 }
 
+static void network_retry(void *data)
+{
+	(void)data;
+	for (size_t i = 0; i < HOSTNET_LINKS_MAX; i++)
+		if (network.ports[i].state == PORT_FAILED)
+			network.ports[i].state = PORT_TODO;
+	network_look(true);
+}
+
 static void network_event(int fd, uint32_t events, void *data)
 {
-	struct error ignored;
-
 	(void)events, (void)data;
 	hostnet_monitor_drain(fd);
-	(void)loop_set_timer(network.timer, SETTLE_MS, &ignored);
+	timer_set(network.timer, SETTLE_MS);
 }
 
 void network_start(struct loop *loop)
 {
 	struct error err = ERROR_INIT;
 
-	network.loop = loop;
 	if (hostnet_loopback(&err) == -1)
 		log_warning("%s", err.message);
 	network.timer = loop_add_timer(loop, -1, network_due, NULL, &err);
-	int fd = network.timer == NULL ? -1 : hostnet_monitor(&err);
+	network.retry = loop_add_timer(loop, -1, network_retry, NULL, &err);
+	int fd = network.timer == NULL || network.retry == NULL ? -1 : hostnet_monitor(&err);
 	if (fd == -1 || loop_add_fd(loop, fd, EPOLLIN, network_event, NULL, &err) == NULL)
 		notice("network: %s; ports that appear later are not seen", err.message);
 }
@@ -240,16 +277,14 @@ void network_configure(const struct hostcfg *cfg)
 	char text[HOSTNET_RESOLV_MAX];
 	struct error err = ERROR_INIT;
 
-	for (size_t i = 0; i < HOSTCFG_INTERFACES_MAX; i++) {
-		dhcp_stop(&network.ports[i]);
-		network.ports[i].configured = false;
-	}
+	for (size_t i = 0; i < HOSTNET_LINKS_MAX; i++)
+		port_reset(&network.ports[i]);
 	network.cfg = cfg;
 	size_t size = hostnet_resolv(cfg, NULL, 0, text);
 	if (size > 0 && file_write("/run/resolv.conf", text, size, RESOLV_MODE, &err) == -1)
 		log_warning("%s", err.message);
 	network_look(false);
-	(void)loop_set_timer(network.timer, TELL_MS, &err);
+	timer_set(network.timer, TELL_MS);
 }
 
 json_t *network_report(void)
@@ -261,7 +296,7 @@ json_t *network_report(void)
 
 	if (hostnet_addresses(addresses, HOSTNET_ADDRESSES_MAX, &count, &ignored) == -1)
 		count = 0;
-	for (size_t i = 0; i < HOSTCFG_INTERFACES_MAX; i++) {
+	for (size_t i = 0; i < HOSTNET_LINKS_MAX; i++) {
 		const struct hostnet_link *link = &network.ports[i].link;
 		char mac[18];
 
@@ -288,7 +323,7 @@ json_t *network_report(void)
 void network_hand_over(const char *root)
 {
 	network.handed_over = true;
-	for (size_t i = 0; i < HOSTCFG_INTERFACES_MAX; i++) {
+	for (size_t i = 0; i < HOSTNET_LINKS_MAX; i++) {
 		struct port *port = &network.ports[i];
 
 		if (!port->dhcp)

@@ -29,6 +29,8 @@ enum step {
 struct prompt {
 	int fd;
 	bool console, wipe;
+	bool enrolling; /* what the running request is */
+	bool greeted;   /* the first state has come */
 	enum unlock_state state;
 	enum step step;
 	struct secret *line, *first;
@@ -100,18 +102,18 @@ static void prompt_begin(struct prompt *prompt)
 {
 	switch (prompt->state) {
 	case UNLOCK_STATE_LOCKED:
-		prompt_step(prompt, STEP_ASK);
+		prompt_step(prompt, prompt->wipe ? STEP_CONFIRM : STEP_ASK);
 		break;
 	case UNLOCK_STATE_NEW:
 		prompt_step(prompt, STEP_CONFIRM);
 		break;
 	case UNLOCK_STATE_UNUSABLE:
+	case UNLOCK_STATE_NO_KEY_SLOT:
+	case UNLOCK_STATE_CORRUPT:
 		prompt_step(prompt, prompt->wipe ? STEP_CONFIRM : STEP_IDLE);
 		break;
 	case UNLOCK_STATE_STARTING:
 	case UNLOCK_STATE_NO_DISK:
-	case UNLOCK_STATE_NO_KEY_SLOT:
-	case UNLOCK_STATE_CORRUPT:
 	case UNLOCK_STATE_OPENED:
 	case UNLOCK_STATE_DONE:
 		prompt_step(prompt, STEP_IDLE);
@@ -123,6 +125,7 @@ static int prompt_send(struct prompt *prompt, enum unlock_type type)
 {
 	struct error err = ERROR_INIT;
 
+	prompt->enrolling = type == UNLOCK_TYPE_ENROLL;
 	prompt_step(prompt, STEP_WAIT);
 	if (link_send(prompt->fd, type, type == UNLOCK_TYPE_ENROLL && prompt->wipe, prompt->line->data,
 		      prompt->line->size, &err) == -1) {
@@ -204,8 +207,11 @@ static int prompt_news(struct prompt *prompt)
 	}
 	switch (frame->type) {
 	case UNLOCK_TYPE_STATE:
-		if (!prompt->console)
-			prompt_print(prompt, frame->text); /* a console sees it as a notice */
+		/* A console sees it as a notice; that the disk was opened, everybody does. */
+		if (!prompt->console &&
+		    (!prompt->greeted || (frame->value != UNLOCK_STATE_OPENED && frame->value != UNLOCK_STATE_DONE)))
+			prompt_print(prompt, frame->text);
+		prompt->greeted = true;
 		prompt->state = frame->value;
 		if (prompt->step == STEP_WAIT)
 			return -1;
@@ -225,14 +231,19 @@ static int prompt_news(struct prompt *prompt)
 		return -1;
 	case UNLOCK_TYPE_RESULT:
 		prompt_print(prompt, frame->text);
-		if (frame->value == UNLOCK_CODE_OPENED || frame->value == UNLOCK_CODE_ALREADY)
+		if (frame->value == UNLOCK_CODE_OPENED)
 			return UNLOCK_CODE_OPENED;
+		/* Open is what an unlocking wanted; the passphrase of an enrolment was not set. */
+		if (frame->value == UNLOCK_CODE_ALREADY)
+			return prompt->enrolling ? UNLOCK_CODE_ALREADY : UNLOCK_CODE_OPENED;
+		if (frame->value == UNLOCK_CODE_USAGE)
+			prompt->wipe = false; /* refused: what is there is ours */
 		prompt_begin(prompt); /* never the end: ask again */
 		return -1;
 	case UNLOCK_TYPE_OTHER:
 		if (!prompt->console)
 			prompt_print(prompt, frame->text);
-		return UNLOCK_CODE_OPENED;
+		return prompt->step == STEP_WAIT && prompt->enrolling ? UNLOCK_CODE_ALREADY : UNLOCK_CODE_OPENED;
 	case UNLOCK_TYPE_HELLO:
 	case UNLOCK_TYPE_UNLOCK:
 	case UNLOCK_TYPE_ENROLL:

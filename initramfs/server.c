@@ -47,7 +47,7 @@ static void client_drop(struct client *client)
 	*client = (struct client){ 0 };
 }
 
-static void client_send(struct client *client, enum unlock_type type, uint32_t value, const char *text)
+static bool client_send(struct client *client, enum unlock_type type, uint32_t value, const char *text)
 {
 	struct unlock_header header = { .type = type, .value = value };
 	size_t size = strnlen(text, UNLOCK_TEXT_MAX);
@@ -55,8 +55,10 @@ static void client_send(struct client *client, enum unlock_type type, uint32_t v
 	struct iovec parts[] = { { &header, sizeof header }, { (void *)(uintptr_t)text, size } };
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 
-	if (sendmsg(client->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == -1)
-		(void)shutdown(client->fd, SHUT_RDWR); /* it is dropped when the loop sees the end */
+	if (sendmsg(client->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) != -1)
+		return true;
+	(void)shutdown(client->fd, SHUT_RDWR); /* it is dropped when the loop sees the end */
+	return false;
 }
 
 static bool client_is_prompt(const struct client *client)
@@ -64,11 +66,12 @@ static bool client_is_prompt(const struct client *client)
 	return client->id != 0 && client->greeted && client->mode != UNLOCK_MODE_COMMAND;
 }
 
-void server_send(uint64_t id, enum unlock_type type, uint32_t value, const char *text)
+bool server_send(uint64_t id, enum unlock_type type, uint32_t value, const char *text)
 {
 	for (size_t i = 0; i < UNLOCK_CLIENTS_MAX; i++)
 		if (id != 0 && server.clients[i].id == id)
-			client_send(&server.clients[i], type, value, text);
+			return client_send(&server.clients[i], type, value, text);
+	return false;
 }
 
 void server_notice(const char *text)

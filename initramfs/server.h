@@ -29,8 +29,8 @@ int server_start(struct loop *loop, const struct server_hooks *hooks, struct err
 /* Remembers the state and tells every prompt. */
 void server_set_state(enum unlock_state state, const char *text);
 
-/* Answers one client; one that has gone is not an error. */
-void server_send(uint64_t client, enum unlock_type type, uint32_t value, const char *text);
+/* Answers one client; false when it has gone. */
+bool server_send(uint64_t client, enum unlock_type type, uint32_t value, const char *text);
 
 /* Sends a line to every prompt. */
 void server_notice(const char *text);

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,10 +20,9 @@
 
 #define AUTHORIZED_KEYS "/root/.ssh/authorized_keys"
 
-enum { RESPAWN_MS = 2000, SESSIONS_MAX = 32 };
+enum { RESPAWN_MS = 2000 };
 
 static struct {
-	struct loop *loop;
 	struct loop_source *timer;
 	pid_t pid; /* 0: not running */
 	char port[8];
@@ -81,7 +81,7 @@ static size_t keys_write(const struct hostcfg *cfg, struct error *err)
 	size_t size = 0, count = 0;
 
 	if (text == NULL) {
-		error_set(err, 12, "no memory for the SSH keys");
+		error_set(err, ENOMEM, "no memory for the SSH keys");
 		return 0;
 	}
 	for (size_t i = 0; i < cfg->key_count; i++) {
@@ -102,7 +102,6 @@ void sshd_configure(struct loop *loop, const struct hostcfg *cfg)
 	struct error err = ERROR_INIT;
 	char port[8];
 
-	sshd.loop = loop;
 	if (sshd.timer == NULL)
 		sshd.timer = loop_add_timer(loop, -1, sshd_due, NULL, &err);
 	size_t keys = keys_write(cfg, &err);

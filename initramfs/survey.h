@@ -15,14 +15,19 @@
 struct survey {
 	enum unlock_state state;  /* NO_DISK, UNUSABLE, NEW, LOCKED, NO_KEY_SLOT or CORRUPT */
 	struct disk disk;
-	bool have_esp;            /* esp was read in this survey */
+	bool have_esp;            /* by survey_esp(): esp was read */
 	struct esp esp;
-	bool foreign;             /* UNUSABLE, because data bears somebody else's signature */
+	bool wipeable;            /* what is there is not marked as ours: 'enroll --wipe' may erase it, and it alone */
 	char message[400];        /* one line about the state, for a person */
 	char warning[256];        /* more than one boot disk, no room for swap, ... or "" */
 };
 
-/* A work_function (work.h); argument: const bool *, read the ESP too; result: struct survey. */
+/*
+ * Work functions (work.h) without an argument; result: struct survey. Two, so
+ * that a data partition that hangs or crashes whoever looks at it keeps nobody
+ * from the host config and the SSH keys.
+ */
+void survey_esp(const void *argument, int secret_fd, void *result); /* finds the disk and reads its ESP */
 void survey_run(const void *argument, int secret_fd, void *result);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -78,12 +79,24 @@ static int swap_write_header(struct error *err)
 	return 0;
 }
 
+/* There is no other swap before the hand-over: a line behind the headings is ours. */
+static bool swap_is_on(void)
+{
+	cleanup_free char *text = NULL;
+	struct error ignored;
+
+	return file_read("/proc/swaps", 65536, &text, NULL, &ignored) == 0 && strstr(text, "\n/") != NULL;
+}
+
 int swap_start(const char *path, struct error *err)
 {
 	char signature[SIGNATURE_TEXT];
 
-	if (crypt_status(NULL, SWAP_MAPPING) != CRYPT_INACTIVE)
+	if (swap_is_on())
 		return 0; /* an earlier try of this boot */
+	/* Mapped, but not on: a try that was cut short. Its key is lost, and so is nothing. */
+	if (crypt_status(NULL, SWAP_MAPPING) != CRYPT_INACTIVE && crypt_deactivate(NULL, SWAP_MAPPING) < 0)
+		return error_set(err, EBUSY, SWAP_MAPPED " of an earlier try is still in use");
 	if (signature_find(path, signature, err) == -1)
 		return -1;
 	if (signature[0] != '\0')

@@ -10,6 +10,7 @@
  */
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,15 +26,13 @@
 #define HOST_CONFIG "/run/bulkhead/host.json"
 #define RESOLV_CONF "/run/resolv.conf"
 
-enum { METRIC = 1024 }; /* static routes of the host config come first */
-
 static const char *variable(const char *name)
 {
 	return getenv(name);
 }
 
-/* The last leased address of the interface, so that a new one replaces it. */
-static void address_forget(unsigned index, const char *interface, const struct hostcfg_address *kept)
+/* The last leased address of the interface, so that a new one replaces it. True when one was removed. */
+static bool address_forget(unsigned index, const char *interface, const struct hostcfg_address *kept)
 {
 	char path[80];
 	cleanup_free char *text = NULL;
@@ -42,17 +41,17 @@ static void address_forget(unsigned index, const char *interface, const struct h
 
 	snprintf(path, sizeof path, LEASES "/%.15s", interface);
 	if (file_read(path, 64, &text, NULL, &ignored) == -1)
-		return;
+		return false;
 	char *slash = strchr(text, '/');
 	if (slash == NULL)
-		return;
+		return false;
 	*slash = '\0';
 	old.prefix = (uint8_t)atoi(slash + 1);
 	if (inet_pton(AF_INET, text, &old.v4) != 1)
-		return;
+		return false;
 	if (old.v4.s_addr == kept->v4.s_addr && old.prefix == kept->prefix)
-		return;
-	(void)hostnet_address_delete(index, &old, &ignored);
+		return false;
+	return hostnet_address_delete(index, &old, &ignored) == 0;
 }
 
 static void address_remember(const char *interface, const struct hostcfg_address *address)
@@ -88,11 +87,19 @@ static int lease_apply(const char *interface, unsigned index)
 		log_error("%s: %s", interface, err.message);
 		return 1;
 	}
-	address_forget(index, interface, &lease.address);
+	/*
+	 * The new one first, so that there is always one. In the same subnet it is a
+	 * secondary of the old and may go with it: then it is added again. Routes come last,
+	 * as those of the old address went.
+	 */
+	if (address_forget(index, interface, &lease.address) &&
+	    hostnet_address_add(index, &lease.address, lease.seconds, &err) == -1)
+		log_error("%s: %s", interface, err.message);
 	address_remember(interface, &lease.address);
 	for (size_t i = 0; i < lease.route_count; i++) {
 		/* From the leased address: the route goes when the kernel removes the address. */
-		struct hostnet_route route = { .to = lease.routes[i].to, .source = lease.address, .metric = METRIC };
+		struct hostnet_route route = { .to = lease.routes[i].to, .source = lease.address,
+					 .metric = hostnet_lease_metric(index) };
 
 		if (lease.routes[i].gateway.v4.s_addr != 0) {
 			route.gateway = lease.routes[i].gateway;

@@ -4,6 +4,7 @@
  * and the prompt on consoles. There is no other program to log in to.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,29 @@ static int passphrase_read(struct secret *passphrase, struct error *err)
 	return 0;
 }
 
+/* False when nobody reads standard output any more: the SSH session has ended, and no key may be shown to nobody. */
+static bool command_poll(int fd)
+{
+	struct pollfd watch[] = { { .fd = fd, .events = POLLIN }, { .fd = STDOUT_FILENO } };
+
+	while (poll(watch, 2, -1) == -1)
+		if (errno != EINTR)
+			return true; /* receiving waits, too */
+	return (watch[1].revents & (POLLERR | POLLHUP)) == 0;
+}
+
+/* Not by stdio, whose buffer would keep the key. */
+static int recovery_print(const char *key)
+{
+	static const char before[] = "recovery key: ";
+
+	return fd_write_full(STDOUT_FILENO, before, sizeof before - 1) == -1 ||
+			       fd_write_full(STDOUT_FILENO, key, strlen(key)) == -1 ||
+			       fd_write_full(STDOUT_FILENO, "\n", 1) == -1
+		       ? -1
+		       : 0;
+}
+
 /* Waits for the result of one request. Standard output: what was asked for, nothing else. */
 static int command_wait(int fd, enum unlock_type request)
 {
@@ -73,6 +97,8 @@ static int command_wait(int fd, enum unlock_type request)
 	struct error err = ERROR_INIT;
 
 	for (;;) {
+		if (!command_poll(fd))
+			return UNLOCK_CODE_INTERNAL;
 		if (link_receive(fd, &frame, &err) == -1) {
 			fprintf(stderr, "%s\n", err.message);
 			return UNLOCK_CODE_INTERNAL;
@@ -85,8 +111,8 @@ static int command_wait(int fd, enum unlock_type request)
 			printf("%s\n", frame.text);
 			break;
 		case UNLOCK_TYPE_RECOVERY:
-			printf("recovery key: %s\n", frame.text);
-			fflush(stdout);
+			if (recovery_print(frame.text) == -1)
+				fprintf(stderr, "cannot print the recovery key: %s\n", strerror(errno));
 			explicit_bzero(frame.text, sizeof frame.text);
 			break;
 		case UNLOCK_TYPE_RESULT:

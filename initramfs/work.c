@@ -20,12 +20,15 @@
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
 #include "daemon/lib/secret.h"
+#include "initramfs/notice.h"
 #include "initramfs/process.h"
+
+enum { LATE_MS = 60000 }; /* longer than any key derivation: a disk or its controller hangs */
 
 enum work_frame { WORK_FRAME_PROGRESS = 1, WORK_FRAME_RESULT = 2 }; /* first byte of each frame */
 
 struct work {
-	struct loop_source *source;
+	struct loop_source *source, *late;
 	int fd; /* frames from the child */
 	bool have_result;
 	struct secret *frame; /* room for one frame; then holds the result */
@@ -65,11 +68,21 @@ static void work_readable(int fd, uint32_t events, void *data)
 	}
 }
 
+static void work_late(void *data)
+{
+	const struct work *work = data;
+
+	notice("%s has taken %d s so far; a disk that does not answer is not given up: 'reboot' over SSH restarts the "
+	       "machine",
+	       work->plan.name, LATE_MS / 1000);
+}
+
 static void work_free(struct work *work)
 {
 	if (work == NULL)
 		return;
 	loop_remove(work->source);
+	loop_remove(work->late);
 	if (work->fd >= 0)
 		close(work->fd);
 	secret_free(work->frame);
@@ -135,6 +148,7 @@ int work_start(struct loop *loop, const struct work_plan *plan, struct error *er
 	cleanup_fd int secret_read_end = -1;
 	cleanup_fd int secret_write_end = -1;
 	cleanup_fd int child_end = -1;
+	struct error ignored;
 	int pair[2];
 	pid_t pid;
 
@@ -169,6 +183,7 @@ int work_start(struct loop *loop, const struct work_plan *plan, struct error *er
 	work->source = loop_add_fd(loop, work->fd, EPOLLIN, work_readable, work, err);
 	if (work->source == NULL)
 		goto fail;
+	work->late = loop_add_timer(loop, LATE_MS, work_late, work, &ignored); /* without it nobody is told */
 
 	pid = process_fork(err);
 	if (pid == 0)

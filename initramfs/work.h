@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * work: what may block, need much memory or crash, done in a child. PID 1
- * touches no disk and runs no KDF itself: a hung controller, a bug in a library
- * or the out-of-memory killer ends the child, and PID 1 reports it.
+ * touches no disk and runs no KDF itself: a bug in a library or the out-of-memory
+ * killer ends the child, and PID 1 reports it. A child that waits for a hung disk
+ * cannot be ended by anybody; PID 1 goes on answering, says after a minute that
+ * the work is not done, and can restart the machine.
  *
  * The child inherits no secret (their memory is wiped on fork) and no
  * descriptor; a secret it needs comes through a pipe.

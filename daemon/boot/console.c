@@ -8,15 +8,16 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/boot/boot.h"
 #include "daemon/boot/identity.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
-#include "daemon/lib/hex.h"
 #include "daemon/lib/hostcfg.h"
 
 enum { LOOK_S = 5, TEXT_MAX = 4096 };
@@ -54,16 +55,38 @@ static void addresses_text(char *text, size_t size)
 		snprintf(text, size, "none yet");
 }
 
+/* What a file holds is worked out when the file has changed: the key beside the certificate is not read every time. */
+struct identity {
+	const char *path;
+	int (*read)(char *out, size_t size, struct error *err);
+	struct stat seen;
+	char text[128]; /* "": not known yet */
+};
+
+static const char *identity_text(struct identity *identity)
+{
+	struct error err = ERROR_INIT;
+	struct stat now;
+
+	if (stat(identity->path, &now) < 0)
+		return "none yet";
+	bool same = now.st_ino == identity->seen.st_ino && now.st_mtim.tv_sec == identity->seen.st_mtim.tv_sec &&
+		    now.st_mtim.tv_nsec == identity->seen.st_mtim.tv_nsec;
+	if (!same || identity->text[0] == '\0') {
+		identity->seen = now;
+		if (identity->read(identity->text, sizeof identity->text, &err) < 0)
+			identity->text[0] = '\0';
+	}
+	return identity->text[0] != '\0' ? identity->text : "none yet";
+}
+
 static void screen_text(const struct hostcfg *cfg, char *text, size_t size)
 {
-	char addresses[1024], ssh[128], digest[DIGEST_TEXT];
-	struct error err = ERROR_INIT;
+	static struct identity ssh = { .path = BOOT_HOST_KEY, .read = identity_ssh };
+	static struct identity certificate = { .path = BOOT_CERTIFICATE, .read = identity_certificate_digest };
+	char addresses[1024];
 
 	addresses_text(addresses, sizeof addresses);
-	if (identity_ssh(ssh, sizeof ssh, &err) < 0)
-		snprintf(ssh, sizeof ssh, "none yet");
-	if (identity_certificate_digest(digest, sizeof digest, &err) < 0)
-		snprintf(digest, sizeof digest, "none yet");
 	snprintf(text, size,
 		 "\r\nbulkhead: %s is up\r\n"
 		 "  addresses    %s\r\n"
@@ -71,7 +94,8 @@ static void screen_text(const struct hostcfg *cfg, char *text, size_t size)
 		 "  admin SSH    port %u, host key %s\r\n"
 		 "  certificate  SHA-256 %s\r\n"
 		 "  There is no login here.\r\n\r\n",
-		 cfg->hostname, addresses, cfg->domain, cfg->admin_port, ssh, digest);
+		 cfg->hostname, addresses, cfg->domain, cfg->admin_port, identity_text(&ssh),
+		 identity_text(&certificate));
 }
 
 /* A console that is slow or gone must not keep the others waiting. */

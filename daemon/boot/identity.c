@@ -7,27 +7,16 @@
 #include <string.h>
 
 #include "daemon/boot/boot.h"
-#include "daemon/boot/command.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/hex.h"
+#include "daemon/lib/sshkey.h"
 
 enum { PEM_MAX = 256 * 1024 };
 
 int identity_ssh(char *out, size_t size, struct error *err)
 {
-	const char *const argv[] = { "/usr/bin/dropbearkey", "-y", "-f", BOOT_HOST_KEY, NULL };
-	char text[2048];
-
-	if (command_run(argv, text, sizeof text, err) < 0)
-		return -1;
-	const char *found = strstr(text, "SHA256:");
-	size_t length = found != NULL ? strcspn(found, " \r\n") : 0;
-	if (length == 0 || length >= size)
-		return error_set(err, EPROTO, "dropbearkey shows no fingerprint of %s", BOOT_HOST_KEY);
-	memcpy(out, found, length);
-	out[length] = '\0';
-	return 0;
+	return sshkey_fingerprint(BOOT_HOST_KEY, out, size, err);
 }
 
 int identity_certificate(char **ret_pem, struct error *err)

@@ -6,22 +6,20 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <net/if.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/boot/boot.h"
-#include "daemon/boot/command.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/hostcfg.h"
+#include "daemon/lib/hostnet.h"
 #include "daemon/lib/log.h"
+#include "daemon/lib/mount.h"
+#include "daemon/lib/sshkey.h"
 
 static const struct mount_entry {
 	const char *source, *target, *type;
@@ -47,15 +45,6 @@ static const struct folder {
 	{ "/var/cache", 0755 }, { "/var/empty", 0755 }, { "/var/lib", 0755 }, { "/var/lib/lxc", 0755 }, { "/var/log", 0755 },
 	{ "/var/tmp", 01777 },
 };
-
-static bool mount_stands(const char *path)
-{
-	char parent[64];
-	struct stat here, above;
-
-	snprintf(parent, sizeof parent, "%s/..", path);
-	return stat(path, &here) == 0 && stat(parent, &above) == 0 && here.st_dev != above.st_dev;
-}
 
 static void folders_make(const struct folder *list, size_t count)
 {
@@ -84,20 +73,6 @@ static void mounts_make(void)
 	if (mount("/data/tmp", "/var/tmp", NULL, MS_BIND, NULL) < 0 ||
 	    mount(NULL, "/var/tmp", NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV, NULL) < 0)
 		log_error("cannot mount /var/tmp: %s", strerror(errno));
-}
-
-static void loopback_up(void)
-{
-	struct ifreq request = { .ifr_name = "lo" };
-	cleanup_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0) {
-		log_error("cannot read the state of lo: %s", strerror(errno));
-		return;
-	}
-	request.ifr_flags |= IFF_UP;
-	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		log_error("cannot set lo up: %s", strerror(errno));
 }
 
 /*
@@ -139,16 +114,23 @@ static int keys_write(const struct hostcfg *cfg, struct error *err)
 	return file_write(BOOT_ADMIN_FOLDER "/authorized_keys", text, size, 0600, err);
 }
 
+/*
+ * Made when there is none, or one that is no key: what a power cut or a bad sector
+ * leaves would keep everybody out for good. One that cannot be looked at now is kept.
+ */
 static int host_key_make(struct error *err)
 {
-	const char *const argv[] = { "/usr/bin/dropbearkey", "-t", "ed25519", "-f", BOOT_HOST_KEY, NULL };
-	struct stat st;
+	char fingerprint[128];
 
-	if (stat(BOOT_HOST_KEY, &st) == 0 && st.st_size > 0)
-		return 0;
-	(void)unlink(BOOT_HOST_KEY); /* an empty one is what a power cut leaves */
-	if (command_run(argv, NULL, 0, err) < 0)
-		return error_wrap(err, "cannot make the SSH host key");
+	if (access(BOOT_HOST_KEY, F_OK) == 0) {
+		if (sshkey_fingerprint(BOOT_HOST_KEY, fingerprint, sizeof fingerprint, err) == 0)
+			return 0;
+		if (err->code != EBADMSG)
+			return -1;
+		log_error("the SSH host key %s is broken and is replaced: clients will see a new one", BOOT_HOST_KEY);
+	}
+	if (sshkey_make(BOOT_HOST_KEY, err) < 0)
+		return -1;
 	log_info("made a new SSH host key, %s", BOOT_HOST_KEY);
 	return 0;
 }
@@ -166,8 +148,12 @@ int prepare_main(int argc, char **argv)
 		log_error("host config: %s; the defaults hold", err.message);
 	if (sethostname(cfg.hostname, strlen(cfg.hostname)) < 0)
 		log_error("cannot set the host name: %s", strerror(errno));
-	loopback_up();
+	if (hostnet_loopback(&err) < 0)
+		log_error("%s", err.message);
 	advertisements_keep();
+	/* What init starts from here on inherits this: when memory ends, a container goes, not the way in. */
+	if (file_poke("/proc/1/oom_score_adj", "-900", &err) < 0)
+		log_error("%s", err.message);
 	if (keys_write(&cfg, &err) < 0)
 		log_error("%s", err.message);
 	if (host_key_make(&err) < 0)

@@ -67,7 +67,7 @@ bool hostcfg_key_valid(const char *line)
 	return size >= 32 && (*end == '\0' || *end == ' ') && strpbrk(line, "\r\n") == NULL;
 }
 
-/* "192.0.2.1/24" or, without prefix, a host address. host_bits: may bits behind the prefix be set? */
+/* "192.0.2.1/24" or, without prefix, a host address. */
 static int address_parse(const char *text, bool prefix_wanted, struct hostcfg_address *out)
 {
 	char copy[INET6_ADDRSTRLEN + 4];
@@ -103,6 +103,17 @@ static int address_parse(const char *text, bool prefix_wanted, struct hostcfg_ad
 	return 0;
 }
 
+/* May a host have this address, or find something at it? No multicast, loopback, or "any". */
+static bool address_is_unicast(const struct hostcfg_address *address)
+{
+	uint32_t v4 = ntohl(address->v4.s_addr);
+
+	if (address->family == AF_INET)
+		return v4 >> 24 != 0 && v4 >> 24 != 127 && v4 >> 28 < 14;
+	return !IN6_IS_ADDR_UNSPECIFIED(&address->v6) && !IN6_IS_ADDR_LOOPBACK(&address->v6) &&
+	       !IN6_IS_ADDR_MULTICAST(&address->v6);
+}
+
 static int mac_parse(const char *text, uint8_t mac[6])
 {
 	if (strlen(text) != 17)
@@ -127,20 +138,38 @@ static bool interface_name_valid(const char *name)
 	return name[0] != '.' && name[0] != '-' && name[strspn(name, taken)] == '\0';
 }
 
+static int key_read(json_t *value, const char *path, size_t index, char key[HOSTCFG_KEY_MAX + 1], struct error *err)
+{
+	char where[PATH_TEXT];
+
+	snprintf(where, sizeof where, "%s[%zu]", path, index);
+	if (json_read_string(value, where, 1, HOSTCFG_KEY_MAX, key, err) == -1)
+		return -1;
+	if (!hostcfg_key_valid(key))
+		return error_field(err, where, "%s is not an SSH public key line '<type> <base64> [comment]'", where);
+	return 0;
+}
+
 static int keys_read(json_t *list, const char *path, char keys[][HOSTCFG_KEY_MAX + 1], size_t *count,
 		     struct error *err)
 {
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		char where[PATH_TEXT];
-		snprintf(where, sizeof where, "%s[%zu]", path, i);
-		if (json_read_string(json_array_get(list, i), where, 1, HOSTCFG_KEY_MAX, keys[i], err) == -1)
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (key_read(json_array_get(list, i), path, i, keys[i], err) == -1)
 			return -1;
-		if (!hostcfg_key_valid(keys[i]))
-			return error_field(err, where, "%s is not an SSH public key line '<type> <base64> [comment]'",
-					   where);
-	}
 	*count = json_array_size(list);
 	return 0;
+}
+
+/* Who unlocks may administer, unless somebody else is named. */
+static void admin_keys_default(struct hostcfg *cfg)
+{
+	memcpy(cfg->admin_keys, cfg->keys, sizeof cfg->keys);
+	cfg->admin_key_count = cfg->key_count;
+}
+
+static bool admin_port_valid(int64_t port)
+{
+	return port != 80 && port != 443; /* where the containers and the API are */
 }
 
 static int ssh_read(json_t *object, struct hostcfg *cfg, struct error *err)
@@ -158,12 +187,16 @@ static int ssh_read(json_t *object, struct hostcfg *cfg, struct error *err)
 		return -1;
 	if (keys_read(keys, "ssh.keys", cfg->keys, &cfg->key_count, err) == -1)
 		return -1;
-	if (admin_keys == NULL) {
-		memcpy(cfg->admin_keys, cfg->keys, sizeof cfg->keys);
-		cfg->admin_key_count = cfg->key_count;
-	} else if (keys_read(admin_keys, "ssh.admin_keys", cfg->admin_keys, &cfg->admin_key_count, err) == -1) {
+	if (admin_keys == NULL)
+		admin_keys_default(cfg);
+	else if (keys_read(admin_keys, "ssh.admin_keys", cfg->admin_keys, &cfg->admin_key_count, err) == -1)
 		return -1;
-	}
+	if (!admin_port_valid(admin_port))
+		return error_field(err, "ssh.admin_port", "ssh.admin_port must not be 80 or 443, where the URLs are served");
+	/* A client would see two host keys in turn for the same host and port: an alarm at every boot. */
+	if (unlock_port == admin_port)
+		return error_field(err, "ssh.unlock_port",
+				   "ssh.unlock_port and ssh.admin_port must differ, as their host keys do");
 	cfg->unlock_port = (uint16_t)unlock_port;
 	cfg->admin_port = (uint16_t)admin_port;
 	return 0;
@@ -172,8 +205,8 @@ static int ssh_read(json_t *object, struct hostcfg *cfg, struct error *err)
 static int gateway_read(const char *text, sa_family_t family, const char *path, struct hostcfg_address *out,
 			struct error *err)
 {
-	if (address_parse(text, false, out) == -1 || out->family != family)
-		return error_field(err, path, "%s must be an IPv%c address without a prefix, not '%s'", path,
+	if (address_parse(text, false, out) == -1 || out->family != family || !address_is_unicast(out))
+		return error_field(err, path, "%s must be an IPv%c address of a router, without a prefix, not '%s'", path,
 				   family == AF_INET ? '4' : '6', text);
 	return 0;
 }
@@ -228,8 +261,10 @@ static int interface_read(json_t *object, size_t index, struct hostcfg_interface
 		snprintf(where, sizeof where, "%s.addresses[%zu]", path, i);
 		if (json_read_string(json_array_get(addresses, i), where, 1, 63, text, err) == -1)
 			return -1;
-		if (address_parse(text, true, &interface->addresses[i]) == -1)
-			return error_field(err, where, "%s must be an address with a prefix like 192.0.2.10/32, not '%s'",
+		struct hostcfg_address *address = &interface->addresses[i];
+		if (address_parse(text, true, address) == -1 || address->prefix == 0 || !address_is_unicast(address))
+			return error_field(err, where,
+					   "%s must be an address of a host with a prefix like 192.0.2.10/32, not '%s'",
 					   where, text);
 		interface->address_count = i + 1;
 	}
@@ -250,6 +285,29 @@ static int interface_read(json_t *object, size_t index, struct hostcfg_interface
 	return 0;
 }
 
+/* There is one default route for each family; of two the second would silently take the first one's place. */
+static int interfaces_read(json_t *list, struct hostcfg *cfg, struct error *err)
+{
+	bool has_gateway4 = false, has_gateway6 = false;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		struct hostcfg_interface *interface = &cfg->interfaces[i];
+		char where[PATH_TEXT];
+
+		if (interface_read(json_array_get(list, i), i, interface, err) == -1)
+			return -1;
+		bool twice4 = has_gateway4 && interface->has_gateway4, twice6 = has_gateway6 && interface->has_gateway6;
+		if (twice4 || twice6) {
+			snprintf(where, sizeof where, "interfaces[%zu].gateway%c", i, twice4 ? '4' : '6');
+			return error_field(err, where, "%s is the second one; only one interface can have it", where);
+		}
+		has_gateway4 |= interface->has_gateway4;
+		has_gateway6 |= interface->has_gateway6;
+	}
+	cfg->interface_count = json_array_size(list);
+	return 0;
+}
+
 static int dns_read(json_t *list, struct hostcfg *cfg, struct error *err)
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -257,8 +315,8 @@ static int dns_read(json_t *list, struct hostcfg *cfg, struct error *err)
 		snprintf(where, sizeof where, "dns[%zu]", i);
 		if (json_read_string(json_array_get(list, i), where, 1, 63, text, err) == -1)
 			return -1;
-		if (address_parse(text, false, &cfg->dns[i]) == -1)
-			return error_field(err, where, "%s must be an IP address, not '%s'", where, text);
+		if (address_parse(text, false, &cfg->dns[i]) == -1 || !address_is_unicast(&cfg->dns[i]))
+			return error_field(err, where, "%s must be the IP address of a resolver, not '%s'", where, text);
 	}
 	cfg->dns_count = json_array_size(list);
 	return 0;
@@ -308,22 +366,48 @@ static int config_read(json_t *root, struct hostcfg *cfg, struct error *err)
 		return -1;
 	if (dns_read(dns, cfg, err) == -1)
 		return -1;
-	for (size_t i = 0; i < json_array_size(interfaces); i++)
-		if (interface_read(json_array_get(interfaces, i), i, &cfg->interfaces[i], err) == -1)
-			return -1;
-	cfg->interface_count = json_array_size(interfaces);
+	if (interfaces_read(interfaces, cfg, err) == -1)
+		return -1;
 	return containers == NULL ? 0 : containers_read(containers, cfg, err);
 }
 
-/* A mistake elsewhere in the file must not lock its owner out: defaults, but with the ssh part if that is sound. */
-static void keys_salvage(json_t *root, struct hostcfg *cfg)
+static void list_salvage(json_t *list, char keys[][HOSTCFG_KEY_MAX + 1], size_t *count)
 {
-	struct error ignored = ERROR_INIT; /* the first fault is the one to report */
-	json_t *ssh = json_object_get(root, "ssh");
+	struct error ignored;
+
+	*count = 0;
+	for (size_t i = 0; i < json_array_size(list) && *count < HOSTCFG_KEYS_MAX; i++) {
+		if (key_read(json_array_get(list, i), "", i, keys[*count], &ignored) == 0)
+			++*count;
+		else
+			memset(keys[*count], 0, sizeof keys[*count]);
+	}
+}
+
+static void port_salvage(json_t *value, bool (*valid)(int64_t port), uint16_t *port)
+{
+	json_int_t number = json_integer_value(value); /* 0 for anything else, and for nothing */
+
+	if (number >= 1 && number <= 65535 && (valid == NULL || valid(number)))
+		*port = (uint16_t)number;
+}
+
+/*
+ * A mistake in the file must not lock its owner out: the defaults, but with every
+ * key and port that can be read. The first fault is the one to report.
+ */
+static void ssh_salvage(json_t *root, struct hostcfg *cfg)
+{
+	json_t *ssh = json_object_get(root, "ssh"), *admin_keys = json_object_get(ssh, "admin_keys");
 
 	hostcfg_defaults(cfg);
-	if (ssh != NULL && ssh_read(ssh, cfg, &ignored) == -1)
-		hostcfg_defaults(cfg);
+	list_salvage(json_object_get(ssh, "keys"), cfg->keys, &cfg->key_count);
+	if (admin_keys == NULL)
+		admin_keys_default(cfg);
+	else
+		list_salvage(admin_keys, cfg->admin_keys, &cfg->admin_key_count);
+	port_salvage(json_object_get(ssh, "unlock_port"), NULL, &cfg->unlock_port);
+	port_salvage(json_object_get(ssh, "admin_port"), admin_port_valid, &cfg->admin_port);
 }
 
 int hostcfg_parse(const char *text, size_t size, struct hostcfg *cfg, struct error *err)
@@ -334,7 +418,7 @@ int hostcfg_parse(const char *text, size_t size, struct hostcfg *cfg, struct err
 		return -1;
 	int rc = config_read(root, cfg, err);
 	if (rc == -1)
-		keys_salvage(root, cfg);
+		ssh_salvage(root, cfg);
 	json_decref(root);
 	return rc;
 }

@@ -63,8 +63,8 @@ struct hostcfg {
 void hostcfg_defaults(struct hostcfg *cfg);
 
 /*
- * Parses the file's text. On failure *cfg holds the defaults, and the "ssh" part
- * of the file when that part by itself is sound, and err->field the path of what
+ * Parses the file's text. On failure *cfg holds the defaults, and every key and
+ * port of the "ssh" part that by itself is sound, and err->field the path of what
  * is wrong ("interfaces[0].gatway4"): the machine must come up, and its owner
  * get in, all the same.
  */

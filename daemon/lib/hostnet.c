@@ -86,8 +86,6 @@ static int link_collect(const struct nlmsghdr *message, void *data)
 			memcpy(link.name, mnl_attr_get_payload(attr), size);
 		else if (mnl_attr_get_type(attr) == IFLA_ADDRESS && size == sizeof link.mac)
 			memcpy(link.mac, mnl_attr_get_payload(attr), size);
-		else if (mnl_attr_get_type(attr) == IFLA_MTU && size == sizeof link.mtu)
-			link.mtu = mnl_attr_get_u32(attr);
 	}
 	link.name[sizeof link.name - 1] = '\0';
 	link.ethernet = info->ifi_type == ARPHRD_ETHER && link_has_device(link.name);
@@ -309,14 +307,10 @@ const struct hostcfg_interface *hostnet_match(const struct hostcfg *cfg, const s
 	return NULL;
 }
 
-static bool entry_has_static_ipv6(const struct hostcfg_interface *entry)
+uint32_t hostnet_lease_metric(unsigned index)
 {
-	if (entry->has_gateway6)
-		return true;
-	for (size_t i = 0; i < entry->address_count; i++)
-		if (entry->addresses[i].family == AF_INET6)
-			return true;
-	return false;
+	return index < HOSTNET_METRIC_LEASE_MAX - HOSTNET_METRIC_LEASE ? HOSTNET_METRIC_LEASE + index
+									: HOSTNET_METRIC_LEASE_MAX;
 }
 
 static int gateway_set(unsigned index, const struct hostcfg_address *gateway, struct error *err)
@@ -327,22 +321,35 @@ static int gateway_set(unsigned index, const struct hostcfg_address *gateway, st
 	 */
 	struct hostnet_route route = {
 		.to = { .family = gateway->family }, .gateway = *gateway, .onlink = true,
+		.metric = gateway->family == AF_INET6 ? HOSTNET_METRIC_STATIC6 : 0,
 	};
 	return hostnet_route_set(index, &route, err);
 }
 
-int hostnet_apply(const struct hostnet_link *link, const struct hostcfg_interface *entry, struct error *err)
+/* A setting of the kernel for one link; a family that is not there has no file, and needs none. */
+static void setting_put(const struct hostnet_link *link, const char *family, const char *name, const char *value)
+{
+	struct error ignored;
+	char path[96];
+
+	snprintf(path, sizeof path, "/proc/sys/net/%s/conf/%s/%s", family, link->name, name);
+	(void)file_poke(path, value, &ignored);
+}
+
+int hostnet_apply(const struct hostnet_link *link, const struct hostcfg_interface *entry, bool named, struct error *err)
 {
 	struct error later;
-	char path[80];
 	int result = 0;
 
 	/*
 	 * 2, not 1: the kernel must go on hearing routers when the OS turns forwarding
-	 * on for its containers. With static IPv6 a router's word is not wanted.
+	 * on for its containers. With a gateway of the config a router's word is not
+	 * wanted, nor on ports that a config for others leaves out.
 	 */
-	snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/accept_ra", link->name);
-	(void)file_poke(path, entry != NULL && entry_has_static_ipv6(entry) ? "0" : "2", &later); /* no IPv6: no file */
+	bool routers = entry != NULL ? !entry->has_gateway6 : !named;
+	setting_put(link, "ipv6", "accept_ra", routers ? "2" : "0");
+	/* A lease that changes within its subnet: the new address outlives the old one, whose secondary it was. */
+	setting_put(link, "ipv4", "promote_secondaries", "1");
 
 	if (hostnet_link_up(link->index, entry != NULL ? entry->mtu : 0, err) == -1) {
 		/* A refused MTU must not keep the port down. */

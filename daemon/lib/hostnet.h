@@ -28,7 +28,6 @@ struct hostnet_link {
 	uint8_t mac[6];
 	bool ethernet; /* a port with a device behind it: no loopback, bridge, veth, dummy */
 	bool up, carrier;
-	uint32_t mtu;
 };
 
 struct hostnet_address {
@@ -64,6 +63,16 @@ struct hostnet_route {
 	bool onlink;                    /* the gateway is on the link though no prefix says so */
 };
 
+/* Metrics of default routes: what the host config says comes first, then routers (1024, the kernel's), then leases. */
+enum {
+	HOSTNET_METRIC_STATIC6 = 512, /* IPv4 has 0, the kernel's default */
+	HOSTNET_METRIC_LEASE = 1024,  /* plus the index of the link: each port has a route of its own */
+	HOSTNET_METRIC_LEASE_MAX = 65535,
+};
+
+/* The metric of a leased route by this link. */
+uint32_t hostnet_lease_metric(unsigned index);
+
 /* Adds a route, or replaces the one with the same destination and metric. */
 int hostnet_route_set(unsigned index, const struct hostnet_route *route, struct error *err);
 
@@ -72,10 +81,11 @@ const struct hostcfg_interface *hostnet_match(const struct hostcfg *cfg, const s
 
 /*
  * Brings a link to what its entry says: router advertisements on or off, up,
- * MTU, addresses, on-link gateways. entry NULL: up, IPv6 by router
- * advertisement. All parts are tried; the first error is told.
+ * MTU, addresses, on-link gateways. entry NULL: up; IPv6 by router
+ * advertisement, unless other links have entries of their own (named). All parts
+ * are tried; the first error is told.
  */
-int hostnet_apply(const struct hostnet_link *link, const struct hostcfg_interface *entry, struct error *err);
+int hostnet_apply(const struct hostnet_link *link, const struct hostcfg_interface *entry, bool named, struct error *err);
 
 /* Sets the loopback link up. */
 int hostnet_loopback(struct error *err);

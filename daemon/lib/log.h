@@ -4,7 +4,8 @@
  *
  * The kernel log and the supervisor add time; a line is written with one
  * write(2), so that lines of several processes do not mix. errno is kept.
- * Never pass a secret.
+ * Where standard error is /dev/kmsg, the kernel is told the level in its own way,
+ * so that errors reach the console. Never pass a secret.
  */
 #ifndef BULKHEAD_LOG_H
 #define BULKHEAD_LOG_H
@@ -18,7 +19,10 @@ enum log_level {
 	LOG_LEVEL_DEBUG,   /* for the developer; off by default */
 };
 
-/* Sets the name in front of each line (kept by reference) and the highest level written. */
+/*
+ * Sets the name in front of each line (kept by reference) and the highest level
+ * written, and looks at what standard error is: again after that has changed.
+ */
 void log_init(const char *name, enum log_level max);
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -78,6 +78,15 @@ cmp_ok $((4 * 1024 * 1024 * 1024 / 512 - last)) -le 8192 'data reaches to the en
 like "$(sfdisk -V "$M/disk.img" 2>&1)" 'No errors detected' 'both GPTs are sound'
 data=$(partition_start bulkhead-data)
 is "$(dd if="$M/disk.img" bs=1 skip="$data" count=4 status=none)" LUKS 'data bears a LUKS header'
+dd if="$M/disk.img" of="$M/header" bs=1M iflag=skip_bytes skip="$data" count=32 status=none
+header=$(cryptsetup luksDump --dump-json-metadata "$M/header")
+rm -f "$M/header"
+is "$(jq -r '.segments | map("\(.encryption) \(.sector_size)") | join(",")' <<<"$header")" 'aes-xts-plain64 4096' 'data is AES-XTS in sectors of 4096'
+is "$(jq -r '.keyslots | map(.key_size) | unique | join(",")' <<<"$header")" 64 'its key has 512 bits: two of AES-256'
+is "$(jq -r '.keyslots | map(.area.encryption) | unique | join(",")' <<<"$header")" aes-xts-plain64 'and is kept in AES-XTS'
+is "$(jq -r '.keyslots | keys | join(",")' <<<"$header")" 0,1 'there are two key slots'
+is "$(jq -r '.keyslots."0".kdf.type' <<<"$header")" argon2id 'the passphrase is stretched by argon2id'
+cmp_ok "$(jq -r '.keyslots."0".kdf.memory' <<<"$header")" -ge 65536 'with 64 MiB of memory at least'
 refuses 'the passphrase is nowhere on the disk' grep -qaF "$PASSPHRASE" "$M/disk.img"
 refuses 'the recovery key is nowhere on the disk' grep -qaF "$(cat "$M/recovery")" "$M/disk.img"
 log_is_clean

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Disks that are not what they were: a data partition whose key slots are gone, and a machine whose boot disk vanishes from sight.
+# Disks that are not what they should be: one without room for data, and a machine that finds no boot disk at all.
 # shellcheck disable=SC2119 # the default config
 set -eu
 . tests/lib/tap.sh

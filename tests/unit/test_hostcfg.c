@@ -155,6 +155,11 @@ static void bad_values_name_their_path(void **state)
 		{ "{\"ssh\":{\"unlock_port\":65536}}", "ssh.unlock_port" },
 		{ "{\"ssh\":{\"unlock_port\":\"22\"}}", "ssh.unlock_port" },
 		{ "{\"ssh\":{\"admin_port\":-1}}", "ssh.admin_port" },
+		{ "{\"ssh\":{\"admin_port\":80}}", "ssh.admin_port" },
+		{ "{\"ssh\":{\"admin_port\":443}}", "ssh.admin_port" },
+		{ "{\"ssh\":{\"keys\":[\"" KEY "\"],\"unlock_port\":2200,\"admin_port\":2200}}", "ssh.unlock_port" },
+		{ "{\"dns\":[\"127.0.0.1\"]}", "dns[0]" },
+		{ "{\"dns\":[\"::\"]}", "dns[0]" },
 		{ "{\"dns\":\"9.9.9.9\"}", "dns" },
 		{ "{\"dns\":[\"9.9.9.9/32\"]}", "dns[0]" },
 		{ "{\"dns\":[\"9.9.9.9\",\"dns.example\"]}", "dns[1]" },
@@ -191,6 +196,22 @@ static void bad_values_name_their_path(void **state)
 		{ IF("\"addresses\":[\"::1\"]"), "interfaces[0].addresses[0]" },
 		{ IF("\"addresses\":[\"300.0.2.1/24\"]"), "interfaces[0].addresses[0]" },
 		{ IF("\"addresses\":\"192.0.2.1/24\""), "interfaces[0].addresses" },
+		{ IF("\"addresses\":[\"192.0.2.1/0\"]"), "interfaces[0].addresses[0]" },
+		{ IF("\"addresses\":[\"2001:db8::1/0\"]"), "interfaces[0].addresses[0]" },
+		{ IF("\"addresses\":[\"0.0.0.0/24\"]"), "interfaces[0].addresses[0]" },
+		{ IF("\"addresses\":[\"127.0.0.2/8\"]"), "interfaces[0].addresses[0]" },
+		{ IF("\"addresses\":[\"224.0.0.1/24\"]"), "interfaces[0].addresses[0]" },
+		{ IF("\"addresses\":[\"255.255.255.255/32\"]"), "interfaces[0].addresses[0]" },
+		{ IF("\"addresses\":[\"::/64\"]"), "interfaces[0].addresses[0]" },
+		{ IF("\"addresses\":[\"::1/128\"]"), "interfaces[0].addresses[0]" },
+		{ IF("\"addresses\":[\"ff02::1/64\"]"), "interfaces[0].addresses[0]" },
+		{ IF("\"gateway4\":\"0.0.0.0\""), "interfaces[0].gateway4" },
+		{ IF("\"gateway4\":\"127.0.0.1\""), "interfaces[0].gateway4" },
+		{ IF("\"gateway6\":\"ff02::2\""), "interfaces[0].gateway6" },
+		{ "{\"interfaces\":[{\"match\":{\"name\":\"a\"},\"gateway4\":\"192.0.2.1\"},"
+		  "{\"match\":{\"name\":\"b\"},\"gateway4\":\"192.0.2.2\"}]}", "interfaces[1].gateway4" },
+		{ "{\"interfaces\":[{\"match\":{\"name\":\"a\"},\"gateway6\":\"fe80::1\"},"
+		  "{\"match\":{\"name\":\"b\"},\"gateway6\":\"fe80::1\"}]}", "interfaces[1].gateway6" },
 		{ IF("\"gateway4\":\"fe80::1\""), "interfaces[0].gateway4" },
 		{ IF("\"gateway4\":\"192.0.2.1/24\""), "interfaces[0].gateway4" },
 		{ IF("\"gateway6\":\"192.0.2.1\""), "interfaces[0].gateway6" },
@@ -262,7 +283,56 @@ static void a_mistake_elsewhere_keeps_the_keys(void **state)
 
 	assert_int_equal(parse("{\"nope\":1,\"ssh\":{\"keys\":[\"" KEY "\",\"junk\"]}}", &err), -1);
 	assert_string_equal(err.field, "nope"); /* the first fault is the one told */
+	assert_int_equal(cfg.key_count, 1);
+}
+
+/* The verdict is as strict as ever; but each key and port that is sound counts. */
+static void a_mistake_among_the_keys_keeps_the_others(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(parse("{\"ssh\":{\"keys\":[1,\"no-pty " KEY "\",\"" KEY "\",\"ssh-ed25519 " BLOB "\"],"
+			       "\"admin_keys\":[\"junk\",\"ssh-ed25519 " BLOB " admin\"],"
+			       "\"unlock_port\":\"99\",\"admin_port\":2022}}", &err), -1);
+	assert_string_equal(err.field, "ssh.unlock_port");
+	assert_int_equal(cfg.key_count, 2);
+	assert_string_equal(cfg.keys[0], KEY);
+	assert_string_equal(cfg.keys[1], "ssh-ed25519 " BLOB);
+	assert_int_equal(cfg.admin_key_count, 1);
+	assert_string_equal(cfg.admin_keys[0], "ssh-ed25519 " BLOB " admin");
+	assert_int_equal(cfg.unlock_port, 2222);
+	assert_int_equal(cfg.admin_port, 2022);
+
+	/* A key of the object that is not known: the lists hold. */
+	assert_int_equal(parse("{\"ssh\":{\"keys\":[\"" KEY "\"],\"unlokc_port\":1}}", &err), -1);
+	assert_string_equal(err.field, "ssh.unlokc_port");
+	assert_int_equal(cfg.key_count, 1);
+	assert_int_equal(cfg.admin_key_count, 1);
+
+	/* Who may administer was said, if badly: then nobody does, not everybody who unlocks. */
+	assert_int_equal(parse("{\"ssh\":{\"keys\":[\"" KEY "\"],\"admin_keys\":\"" KEY "\"}}", &err), -1);
+	assert_int_equal(cfg.key_count, 1);
+	assert_int_equal(cfg.admin_key_count, 0);
+
+	assert_int_equal(parse("{\"ssh\":{\"admin_port\":443,\"unlock_port\":70000}}", &err), -1);
 	assert_defaults();
+}
+
+static void more_keys_than_fit_are_cut(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	static char text[HOSTCFG_SIZE_MAX];
+
+	strcpy(text, "{\"ssh\":{\"keys\":[\"junk\"");
+	for (size_t i = 0; i < HOSTCFG_KEYS_MAX + 8; i++)
+		sprintf(text + strlen(text), ",\"%s\"", KEY);
+	strcat(text, "]}}");
+	assert_int_equal(parse(text, &err), -1);
+	assert_string_equal(err.field, "ssh.keys");
+	assert_int_equal(cfg.key_count, HOSTCFG_KEYS_MAX);
+	assert_string_equal(cfg.keys[HOSTCFG_KEYS_MAX - 1], KEY);
 }
 
 static void limits_hold_at_their_edge(void **state)
@@ -378,6 +448,8 @@ int main(void)
 		cmocka_unit_test(bad_values_name_their_path),
 		cmocka_unit_test(a_broken_file_leaves_the_defaults),
 		cmocka_unit_test(a_mistake_elsewhere_keeps_the_keys),
+		cmocka_unit_test(a_mistake_among_the_keys_keeps_the_others),
+		cmocka_unit_test(more_keys_than_fit_are_cut),
 		cmocka_unit_test(limits_hold_at_their_edge),
 		cmocka_unit_test(key_lines),
 		cmocka_unit_test(load_reads_a_file),

@@ -90,6 +90,15 @@ static void the_kernel_lists_loopback(void **state)
 	assert_int_equal(count, 1);
 }
 
+static void each_port_has_its_own_metric(void **state)
+{
+	(void)state;
+	assert_int_equal(hostnet_lease_metric(2), 1026);
+	assert_int_equal(hostnet_lease_metric(3), 1027);
+	assert_int_equal(hostnet_lease_metric(0x7fffffff), HOSTNET_METRIC_LEASE_MAX);
+	assert_true(HOSTNET_METRIC_STATIC6 < 1024); /* the kernel's for a route by router advertisement */
+}
+
 static void what_cannot_be_done_is_told(void **state)
 {
 	(void)state;
@@ -108,6 +117,7 @@ int main(void)
 		cmocka_unit_test(the_mac_matches_before_the_name),
 		cmocka_unit_test(configured_servers_win_over_leased_ones),
 		cmocka_unit_test(the_kernel_lists_loopback),
+		cmocka_unit_test(each_port_has_its_own_metric),
 		cmocka_unit_test(what_cannot_be_done_is_told),
 	};
 	return cmocka_run_group_tests_name("hostnet", tests, NULL, NULL);

@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "daemon/lib/log.h"
 
-// link: -Wl,--wrap=write
+// link: -Wl,--wrap=write -Wl,--wrap=fstat
 
 static char line[4096];
 static ssize_t line_size;
@@ -27,6 +30,36 @@ ssize_t __wrap_write(int fd, const void *buffer, size_t size)
 	lines++;
 	errno = EIO; /* log keeps the caller's errno whatever happens */
 	return -1;
+}
+
+static bool is_kmsg;
+
+int __wrap_fstat(int fd, struct stat *status);
+
+int __wrap_fstat(int fd, struct stat *status)
+{
+	assert_int_equal(fd, STDERR_FILENO);
+	*status = (struct stat){ .st_mode = S_IFCHR, .st_rdev = is_kmsg ? makedev(1, 11) : makedev(1, 3) };
+	return 0;
+}
+
+static void the_kernel_is_told_the_level(void **state)
+{
+	(void)state;
+	is_kmsg = true;
+	log_init("init", LOG_LEVEL_DEBUG);
+	log_error("x");
+	assert_string_equal(line, "<3>init: error: x\n");
+	log_warning("x");
+	assert_string_equal(line, "<4>init: warning: x\n");
+	log_info("<0>x");
+	assert_string_equal(line, "<6>init: <0>x\n");
+	log_debug("x");
+	assert_string_equal(line, "<7>init: debug: x\n");
+	is_kmsg = false;
+	log_init("init", LOG_LEVEL_INFO);
+	log_error("x");
+	assert_string_equal(line, "init: error: x\n");
 }
 
 static void levels_and_names(void **state)
@@ -94,6 +127,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(levels_and_names),
+		cmocka_unit_test(the_kernel_is_told_the_level),
 		cmocka_unit_test(a_peer_cannot_forge_a_line),
 		cmocka_unit_test(long_lines_are_cut_and_end),
 		cmocka_unit_test(errno_is_kept),

@@ -91,9 +91,9 @@ refused 404 not_found realm 'and a realm that does not exist'
 
 # -- one realm does not keep all others out --
 slow=()
-for _ in 1 2; do
-	curl -sk -o /dev/null --connect-to "::127.0.0.1:$PORT_HTTPS" -X POST -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/x-tar' \
-		-T "$tarball" --limit-rate 100k --max-time 120 "https://api.$DOMAIN/api/v1/images?name=slow&realm=$REALM" &
+for n in 1 2; do
+	curl -sk -S -o "$LOGS/slow$n" -w '%{http_code} %{errormsg}\n' --connect-to "::127.0.0.1:$PORT_HTTPS" -X POST -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/x-tar' \
+		-T "$tarball" --limit-rate 100k --max-time 120 "https://api.$DOMAIN/api/v1/images?name=slow&realm=$REALM" >"$LOGS/slow$n.end" 2>&1 &
 	slow+=($!)
 done
 third() {
@@ -103,6 +103,7 @@ third() {
 runs 'two uploads for a realm are all that it gets' wait_until 20 third 503
 third 503 || true
 refused 503 unavailable - 'the third has to wait'
+[ "$STATUS" = 503 ] || diag "the slow ones: $(cat "$LOGS"/slow? "$LOGS"/slow?.end 2>/dev/null)"
 api POST '/images?name=other' --data-binary noise -H 'Content-Type: application/x-tar'
 refused 400 invalid_image - 'while there is room for others'
 kill "${slow[@]}" 2>/dev/null || true

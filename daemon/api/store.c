@@ -95,6 +95,23 @@ static int store_migrate(struct store *store, struct error *err)
 	return 0;
 }
 
+/*
+ * Room for small changes when containers have filled the disk: without it the
+ * very deletion that frees the disk could not be noted. Pages of the file that
+ * are in no use, and a log whose blocks are written over and not given back.
+ */
+static void store_reserve(struct store *store)
+{
+	static const char sql[] = "CREATE TABLE IF NOT EXISTS reserve (room BLOB NOT NULL) STRICT;"
+				  "INSERT INTO reserve VALUES (zeroblob(4194304)); DELETE FROM reserve;";
+	struct error err = ERROR_INIT;
+	int keep = 1;
+
+	(void)sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &keep); /* a file in memory has none */
+	if (store_script(store, sql, &err) == -1)
+		log_warning("the disk is so full that no room can be kept for the state: %s", err.message);
+}
+
 struct store *store_open(const char *path, struct error *err)
 {
 	struct store *store = calloc(1, sizeof *store);
@@ -119,6 +136,7 @@ struct store *store_open(const char *path, struct error *err)
 		store_close(store);
 		return NULL;
 	}
+	store_reserve(store);
 	return store;
 }
 

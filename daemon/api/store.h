@@ -15,7 +15,7 @@
 struct error;
 struct store;
 
-/* Opens or makes the file and brings its tables up to date. */
+/* Opens or makes the file, brings its tables up to date, and keeps some room on disk for when that is full. */
 struct store *store_open(const char *path, struct error *err);
 void store_close(struct store *store); /* takes NULL */
 

@@ -4,7 +4,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "daemon/api/allocate.h"
@@ -41,6 +44,50 @@ static void constraints_have_their_own_codes(void **state)
 	assert_int_equal(store_run(store, &err, "no such statement", ""), -1);
 	assert_int_equal(err.code, EIO);
 	store_close(store);
+}
+
+/* A container may fill the disk: what frees it must still be noted, by this process and the next. */
+static void a_full_disk_takes_small_changes(void **state)
+{
+	(void)state;
+	char folder[] = "/tmp/test-store.XXXXXX", path[64], hog[64];
+	struct error err = ERROR_INIT;
+	static char block[65536];
+	int64_t count;
+
+	assert_non_null(mkdtemp(folder));
+	if (mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "size=24m") == -1) {
+		rmdir(folder);
+		skip(); /* not root */
+	}
+	snprintf(path, sizeof path, "%s/state.db", folder);
+	snprintf(hog, sizeof hog, "%s/hog", folder);
+	struct store *store = store_open(path, &err);
+	assert_non_null(store);
+	assert_int_equal(realm_add(store, "r1", "a", &err), 1);
+	int fd = open(hog, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	for (size_t size = sizeof block; size > 0; size /= 2)
+		while (write(fd, block, size) > 0)
+			;
+	assert_int_equal(errno, ENOSPC);
+	close(fd);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 100; i++) {
+			char name[32];
+			snprintf(name, sizeof name, "round%d-%d", round, i);
+			assert_int_equal(realm_add(store, name, name, &err), 1);
+		}
+		assert_int_equal(store_run(store, &err, "UPDATE realms SET sharing = 'realm'", ""), 100 * (round + 1) + 1);
+		store_close(store);
+		store = store_open(path, &err);
+		assert_non_null(store);
+	}
+	assert_int_equal(store_number(store, &err, -1, &count, "SELECT count(*) FROM realms", ""), 0);
+	assert_int_equal(count, 201);
+	store_close(store);
+	assert_int_equal(umount(folder), 0);
+	assert_int_equal(rmdir(folder), 0);
 }
 
 static void a_rollback_undoes(void **state)
@@ -168,6 +215,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(constraints_have_their_own_codes),
+		cmocka_unit_test(a_full_disk_takes_small_changes),
 		cmocka_unit_test(a_rollback_undoes),
 		cmocka_unit_test(a_file_keeps_what_was_committed),
 		cmocka_unit_test(addresses_go_round),

@@ -30,7 +30,7 @@ enum port_state { PORT_TODO, PORT_DONE, PORT_FAILED };
 
 struct port {
 	struct hostnet_link link; /* index 0: free place */
-	enum port_state state;    /* FAILED: TODO again after a pause, as trying makes events, too */
+	enum port_state state;    /* FAILED: set up again after a pause, as trying makes events, too */
 	bool dhcp;
 	char failed[NOTICE_TEXT]; /* why it failed, as told */
 	pid_t dhcp_pid;

@@ -44,10 +44,10 @@ container_start www
 answers 201 'a container is created'
 www=$ID www_url=$URL
 is "$www_url" "https://$PROJECT-$www.$DOMAIN/" 'its URL has project and container id'
-runs 'it runs' wait_state "$www" running 30
+runs 'it runs' wait_state "$www" running 60
 api GET "/containers/$www"
 diag "the start took $(field .start_ms) ms in the engine"
-wait_until 20 web_up "$www_url" || true
+wait_until 60 web_up "$www_url" || true
 web "$www_url"
 answers 200 'its URL answers'
 is "$BODY" 'hello from bulkhead' 'with the page of the image'
@@ -66,8 +66,8 @@ is "$(field .firewall.live)" "$((live + 1))" 'the firewall knows one more live c
 lab_start neighbour
 answers 201 'a neighbour is created'
 neighbour=$LAB
-runs 'it runs' wait_state "$neighbour" running 30
-runs 'it answers' wait_until 20 lab_up
+runs 'it runs' wait_state "$neighbour" running 60
+runs 'it answers' wait_until 60 lab_up
 api GET "/containers/$www"
 first=$(field .ipv4)
 api GET "/containers/$neighbour"
@@ -87,8 +87,8 @@ api POST "/containers/$www/stop"
 answers 200 'stopping what is stopped is no error'
 api POST "/containers/$www/start"
 answers 200 'start'
-runs 'it runs again' wait_state "$www" running 30
-wait_until 20 web_up "$www_url" || true
+runs 'it runs again' wait_state "$www" running 60
+wait_until 60 web_up "$www_url" || true
 web "$www_url"
 answers 200 'its URL answers again'
 
@@ -96,8 +96,8 @@ answers 200 'its URL answers again'
 lab 'echo kept >/srv/www/note' >/dev/null
 api POST "/containers/$neighbour/stop"
 api POST "/containers/$neighbour/start"
-runs 'the neighbour runs again' wait_state "$neighbour" running 30
-wait_until 20 web_up "${LAB_URL}note" || true
+runs 'the neighbour runs again' wait_state "$neighbour" running 60
+wait_until 60 web_up "${LAB_URL}note" || true
 web "${LAB_URL}note"
 is "$BODY" kept 'what it wrote outlives stop and start'
 web "${www_url}note"
@@ -107,7 +107,7 @@ answers 404 'and is not in the other container of the same image'
 lab_start stream
 answers 201 'a container with a long answer'
 stream=$LAB
-runs 'it answers' wait_until 30 lab_up
+runs 'it answers' wait_until 60 lab_up
 (
 	LAB_URL=$URL
 	lab 'while :; do date; sleep 0.2; done' -N --max-time 60 >"$M/stream" 2>/dev/null
@@ -124,13 +124,13 @@ rm -f "$M/stream.ended" "$M/calm.ended"
 calm_pid=$!
 at_exit "kill $stream_pid $calm_pid 2>/dev/null"
 both_flow() { [ "$(wc -l <"$M/stream")" -gt 3 ] && [ "$(wc -l <"$M/calm")" -gt 3 ]; }
-wait_until 20 both_flow || true
+wait_until 60 both_flow || true
 cmp_ok "$(wc -l <"$M/stream")" -gt 3 'a stream from it flows'
 cmp_ok "$(wc -l <"$M/calm")" -gt 3 'and one from the neighbour'
 api DELETE "/containers/$stream"
 answers 204 'delete'
 lines=$(wc -l <"$M/stream")
-runs 'its stream is cut' wait_until 20 test -e "$M/stream.ended"
+runs 'its stream is cut' wait_until 60 test -e "$M/stream.ended"
 # What was on its way to curl when the answer came may still arrive; nothing is written behind it.
 cmp_ok "$(wc -l <"$M/stream")" -le $((lines + 2)) 'and brought nothing after the answer'
 same_as_gone "$URL" 'its URL'

@@ -84,23 +84,23 @@ refused 401 unauthorized - 'an upload without the right to it is refused'
 TOKEN=$TOKEN_KEPT
 
 # -- refused before the body is taken --
-api POST '/images?name=A' -T "$tarball" -H 'Content-Type: application/x-tar' -H 'Expect:' --http1.1 --limit-rate 1M --max-time 20
-refused 400 - name 'a bad name is refused at the head of a minute of upload'
-api POST "/images?name=a&realm=$(printf '0%.0s' {1..24})" -T "$tarball" -H 'Content-Type: application/x-tar' -H 'Expect:' --http1.1 --limit-rate 1M --max-time 20
+api POST '/images?name=A' -T "$tarball" -H 'Content-Type: application/x-tar' -H 'Expect:' --http1.1 --limit-rate 500k --max-time 60
+refused 400 - name 'a bad name is refused at the head of two minutes of upload'
+api POST "/images?name=a&realm=$(printf '0%.0s' {1..24})" -T "$tarball" -H 'Content-Type: application/x-tar' -H 'Expect:' --http1.1 --limit-rate 500k --max-time 60
 refused 404 not_found realm 'and a realm that does not exist'
 
 # -- one realm does not keep all others out --
 slow=()
 for n in 1 2; do
 	curl -sk -S -o "$LOGS/slow$n" -w '%{http_code} %{errormsg}\n' --connect-to "::127.0.0.1:$PORT_HTTPS" -X POST -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/x-tar' \
-		-T "$tarball" --limit-rate 100k --max-time 120 "https://api.$DOMAIN/api/v1/images?name=slow&realm=$REALM" >"$LOGS/slow$n.end" 2>&1 &
+		-T "$tarball" --limit-rate 100k --max-time 300 "https://api.$DOMAIN/api/v1/images?name=slow&realm=$REALM" >"$LOGS/slow$n.end" 2>&1 &
 	slow+=($!)
 done
 third() {
 	api POST "/images?name=third&realm=$REALM" --data-binary noise -H 'Content-Type: application/x-tar'
 	[ "$STATUS" = "$1" ]
 }
-runs 'two uploads for a realm are all that it gets' wait_until 20 third 503
+runs 'two uploads for a realm are all that it gets' wait_until 60 third 503
 third 503 || true
 refused 503 unavailable - 'the third has to wait'
 [ "$STATUS" = 503 ] || diag "the slow ones: $(cat "$LOGS"/slow? "$LOGS"/slow?.end 2>/dev/null)"
@@ -108,7 +108,7 @@ api POST '/images?name=other' --data-binary noise -H 'Content-Type: application/
 refused 400 invalid_image - 'while there is room for others'
 kill "${slow[@]}" 2>/dev/null || true
 wait "${slow[@]}" 2>/dev/null || true
-runs 'when they are cut off, the realm has its places back' wait_until 20 third 400
+runs 'when they are cut off, the realm has its places back' wait_until 60 third 400
 rm -f "$tarball"
 api POST /images --data-binary x -H 'Content-Type: application/x-tar'
 refused 400 - name 'an image without a name'

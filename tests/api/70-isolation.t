@@ -10,12 +10,12 @@ api_begin
 
 lab_start victim
 victim=$LAB victim_url=$LAB_URL
-runs 'a container to be reached' wait_until 30 lab_up
+runs 'a container to be reached' wait_until 60 lab_up
 api GET "/containers/$victim"
 victim_ip=$(field .ipv4) victim_ip6=$(field .ipv6)
 lab_start prober '{"limits":{"memory_max":67108864,"swap_max":0,"pids_max":100}}'
 prober=$LAB
-runs 'a container that tries' wait_until 30 lab_up
+runs 'a container that tries' wait_until 60 lab_up
 
 # -- ids, capabilities, what there is --
 map=$(lab 'cat /proc/self/uid_map')
@@ -93,7 +93,7 @@ LAB_URL=$victim_url
 runs 'the neighbour does not notice' lab_up
 LAB_URL=$URL
 # The kernel takes what it must of the container, at times its init too: then it has ended, says so, and can be started again.
-if ! wait_until 10 lab_up; then
+if ! wait_until 30 lab_up; then
 	api GET "/containers/$prober"
 	like "$(field .state)" '^(stopped|failed)$' 'the hog was ended by its limit, and the API knows'
 	api POST "/containers/$prober/start"
@@ -102,7 +102,7 @@ else
 	pass 'the hog lost the process that took too much'
 	pass 'and runs on'
 fi
-runs 'the hog answers' wait_until 30 lab_up
+runs 'the hog answers' wait_until 60 lab_up
 forks=$(lab 'i=0; while [ $i -lt 300 ]; do sleep 20 & i=$((i + 1)); done; echo all; kill $(jobs -p)' || true)
 unlike "$forks" '^all' '300 processes in a container of 100 are not had'
 LAB_URL=$victim_url

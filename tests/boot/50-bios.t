@@ -42,8 +42,6 @@ runs 'twice, again' console_wait 'The same again' 30
 console_send "$PASSPHRASE\n"
 runs 'the recovery key is shown' console_wait 'recovery key: ([0-9a-z]{6}-){7}[0-9a-z]{6}' 180
 runs 'the system starts' console_wait 'bulkheadd|haproxy|dropbear|the system starts' 120
-sleep 10
-machine_button
-runs 'the power button: clean power-off' machine_wait_off 180
+button_poweroff 'the power button: clean power-off'
 log_is_clean
 finish

@@ -33,8 +33,6 @@ runs 'the console says that it is not JSON, and where' console_wait 'host.json: 
 runs 'and asks for the passphrase' console_wait 'Passphrase: ' 30
 console_send "$PASSPHRASE\n"
 runs 'which works' console_wait 'the system starts' 120
-sleep 5
-machine_button
-runs 'the power button: clean power-off' machine_wait_off 180
+button_poweroff 'the power button: clean power-off'
 log_is_clean
 finish

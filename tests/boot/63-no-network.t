@@ -12,9 +12,7 @@ runs 'the console asks for the passphrase' console_wait 'Passphrase: ' 180
 runs 'and says that there is no network port' console_wait 'no (network|Ethernet)|no port' 30
 console_send "$PASSPHRASE\n"
 runs 'unlocked' console_wait 'the system starts' 120
-sleep 15
 runs 'the system runs' machine_running
-machine_button
-runs 'the power button: clean power-off' machine_wait_off 180
+button_poweroff 'the power button: clean power-off'
 log_is_clean
 finish

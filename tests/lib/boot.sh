@@ -8,6 +8,7 @@
 #   unlock_stdin TEXT        unlocks with TEXT on standard input; status in UNLOCK_STATUS, output in UNLOCK_OUTPUT, seconds in UNLOCK_SECONDS
 #   agent_status [FILTER]    the agent's status, through jq -r
 #   os_poweroff TEXT         asks the running system to power off, and sees it do so
+#   button_poweroff TEXT     presses its power button, and sees it switch itself off
 #   agent_poweroff TEXT      the same of the boot agent
 #   log_is_clean             the last check of every test
 #   esp_write FILE NAME      puts FILE as ::NAME on the ESP of a raw disk
@@ -98,6 +99,18 @@ os_off() {
 	machine_wait_off 120
 }
 os_poweroff() { runs "$1" os_off; }
+
+# The system may not look at its power button yet: it is pressed until that is seen.
+button_off() {
+	local end
+	end=$(deadline 240)
+	while machine_running && ! is_late "$end"; do
+		machine_button || true
+		sleep 4
+	done
+	machine_wait_off 1
+}
+button_poweroff() { runs "$1" button_off; }
 
 agent_poweroff() {
 	unlock_ssh poweroff </dev/null >/dev/null 2>&1 || true

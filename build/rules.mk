@@ -15,6 +15,10 @@ MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
+# What a recipe sorts, spells or dates does not depend on who runs it.
+export LC_ALL := C.UTF-8
+export TZ := UTC
+
 O ?= build/out
 Q := $(if $(V),,@)
 note = @printf '  %-9s %s\n' '$(1)' '$(2)'

@@ -6,7 +6,7 @@ $(CURL)/libcurl.a: build/library build/curl/recipe build/lock/curl.lock build/lo
 	$(call note,CURL,$@)
 	$(Q)build/library curl $(@D)
 
-CLI_SOURCES := $(wildcard daemon/cli/*.c) \
+CLI_SOURCES := $(sort $(wildcard daemon/cli/*.c)) \
 	$(addprefix daemon/lib/,error.c fd.c hex.c hostcfg.c json.c log.c secret.c)
 
 # The linker warns that static glibc cannot look up names; nothing here asks it to: c-ares does that.

@@ -91,18 +91,26 @@ refused 404 not_found realm 'and a realm that does not exist'
 
 # -- one realm does not keep all others out --
 slow=()
-for n in 1 2; do
-	curl -sk -S -o "$LOGS/slow$n" -w '%{http_code} %{errormsg}\n' --connect-to "::127.0.0.1:$PORT_HTTPS" -X POST -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/x-tar' \
-		-T "$tarball" --limit-rate 100k --max-time 300 "https://api.$DOMAIN/api/v1/images?name=slow&realm=$REALM" >"$LOGS/slow$n.end" 2>&1 &
-	slow+=($!)
-done
+slow_start() { # N: what it says at its end goes to a file
+	rm -f "$LOGS/slow$1.end"
+	curl -sk -S -o "$LOGS/slow$1" -w '%{http_code} %{errormsg}\n' --connect-to "::127.0.0.1:$PORT_HTTPS" -X POST -H "Authorization: Bearer $TOKEN" \
+		-H 'Content-Type: application/x-tar' -T "$tarball" --limit-rate 100k --max-time 300 \
+		"https://api.$DOMAIN/api/v1/images?name=slow&realm=$REALM" >"$LOGS/slow$1.end" 2>&1 &
+	slow[$1]=$!
+}
 third() {
 	api POST "/images?name=third&realm=$REALM" --data-binary noise -H 'Content-Type: application/x-tar'
 	[ "$STATUS" = "$1" ]
 }
-runs 'two uploads for a realm are all that it gets' wait_until 60 third 503
-third 503 || true
-refused 503 unavailable - 'the third has to wait'
+# The third itself takes a place for a moment, and may have pushed a slow one out: that one comes again.
+for _ in {1..30}; do
+	for n in 1 2; do
+		if [ -z "${slow[n]:-}" ] || [ -s "$LOGS/slow$n.end" ]; then slow_start $n; fi
+	done
+	sleep 2
+	if third 503; then break; fi
+done
+refused 503 unavailable - 'two uploads for a realm are all that it gets: the third has to wait'
 [ "$STATUS" = 503 ] || diag "the slow ones: $(cat "$LOGS"/slow? "$LOGS"/slow?.end 2>/dev/null)"
 api POST '/images?name=other' --data-binary noise -H 'Content-Type: application/x-tar'
 refused 400 invalid_image - 'while there is room for others'

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,8 +20,6 @@
 #include "daemon/lib/log.h"
 #include "daemon/lib/mount.h"
 #include "daemon/lib/sshkey.h"
-
-enum { KLOG_CONSOLE_LEVEL = 8, KLOG_WARNINGS = 5 }; /* syslog(2) */
 
 static const struct mount_entry {
 	const char *source, *target, *type;
@@ -154,9 +151,6 @@ int prepare_main(int argc, char **argv)
 	if (hostnet_loopback(&err) < 0)
 		log_error("%s", err.message);
 	advertisements_keep();
-	/* Nobody types here any more: besides its errors the kernel may show its warnings. */
-	if (klogctl(KLOG_CONSOLE_LEVEL, NULL, KLOG_WARNINGS) < 0)
-		log_error("cannot set what the kernel shows on the console: %s", strerror(errno));
 	/* What init starts from here on inherits this: when memory ends, a container goes, not the way in. */
 	if (file_poke("/proc/1/oom_score_adj", "-900", &err) < 0)
 		log_error("%s", err.message);

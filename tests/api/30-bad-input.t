@@ -102,20 +102,24 @@ refused 413 too_large - 'the same in chunks'
 api DELETE "/realms/$(printf '0%.0s' {1..24})" --data-binary "@$LOGS/blanks"
 refused 400 - - 'a body of 2 MB where none belongs'
 rm -f "$LOGS/blanks"
-# A header of 10 MB: the proxy refuses it. Written by hand, since curl has limits of its own.
+# A head that is too large: the proxy refuses it. Written by hand, since curl has limits of its own. Of 10 MB the proxy does not read all:
+# its close can then be a reset that overtakes the 400. One that is a little too large is read as a whole, so its answer always arrives.
 tls() { timeout 60 openssl s_client -quiet -verify_quiet -no_ign_eof -connect "127.0.0.1:$PORT_HTTPS" -servername "api.$DOMAIN" 2>/dev/null; }
-answer=$({
-	printf 'GET /api/v1/host HTTP/1.1\r\nHost: api.%s\r\nX-Large: ' "$DOMAIN"
-	head -c 10000000 /dev/zero | tr '\0' a
-	printf '\r\n\r\n'
-	sleep 2
-} | tls | head -n 1 || true)
-like "$answer" '^HTTP/1\.1 400 ' "a header of 10 MB is refused ('${answer%$'\r'}')"
-answer=$({
-	printf 'GET /api/v1/host HTTP/1.1\r\nHost: api.%s\r\nAuthorization: Bearer %s\r\nX-Large: %s\r\nConnection: close\r\n\r\n' "$DOMAIN" "$TOKEN" "$(head -c 12000 /dev/zero | tr '\0' a)"
-	sleep 2
-} | tls | head -n 1 || true)
-like "$answer" '^HTTP/1\.1 200 ' "one of 12 kB is taken ('${answer%$'\r'}')"
+large() { # BYTES: a request with a header of that size; the first line of the answer
+	printf 'GET /api/v1/host HTTP/1.1\r\nHost: api.%s\r\nAuthorization: Bearer %s\r\nConnection: close\r\nX-Large: %s\r\n\r\n' \
+		"$DOMAIN" "$TOKEN" "$(head -c "$1" /dev/zero | tr '\0' a)" >"$LOGS/head"
+	{
+		cat "$LOGS/head"
+		sleep 2
+	} | tls | head -n 1 | tr -d '\r' || true
+	rm -f "$LOGS/head"
+}
+answer=$(large 15500)
+like "$answer" '^HTTP/1\.1 400 ' "a header of 15.5 kB is refused ('$answer')"
+answer=$(large 10000000)
+like "${answer:-cut}" '^(HTTP/1\.1 400 |cut$)' "one of 10 MB is refused or cut off ('$answer')"
+answer=$(large 12000)
+like "$answer" '^HTTP/1\.1 200 ' "one of 12 kB is taken ('$answer')"
 
 # -- too slowly --
 trickle() { # DECLARED FIRST: a body of which FIRST bytes come at once, then one each second; the seconds until something is answered, and what

@@ -7,9 +7,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "daemon/boot/boot.h"
@@ -135,6 +137,33 @@ static int host_key_make(struct error *err)
 	return 0;
 }
 
+/*
+ * Huge pages make the kernel keep 11 pageblocks free for each zone (mm/khugepaged.c:
+ * set_recommended_min_free_kbytes): 44 MiB where 2 GiB are all there is, and half as
+ * much again below which reclaim starts. A hundredth of memory is still several
+ * times what it would keep without them; from 7 GiB on nothing changes.
+ */
+static void reserve_fit(void)
+{
+	enum { RESERVE_MIN_KB = 16384 };
+	const char *path = "/proc/sys/vm/min_free_kbytes";
+	struct error err = ERROR_INIT;
+	struct sysinfo info;
+	cleanup_free char *text = NULL;
+	char value[32];
+
+	if (sysinfo(&info) < 0 || file_read(path, 32, &text, NULL, &err) < 0)
+		return;
+	unsigned long long wanted = (unsigned long long)info.totalram * info.mem_unit / 1024 / 100;
+	if (wanted < RESERVE_MIN_KB)
+		wanted = RESERVE_MIN_KB;
+	if (strtoull(text, NULL, 10) <= wanted)
+		return;
+	snprintf(value, sizeof value, "%llu", wanted);
+	if (file_poke(path, value, &err) < 0)
+		log_warning("%s", err.message);
+}
+
 int prepare_main(int argc, char **argv)
 {
 	static struct hostcfg cfg;
@@ -154,6 +183,7 @@ int prepare_main(int argc, char **argv)
 	/* What init starts from here on inherits this: when memory ends, a container goes, not the way in. */
 	if (file_poke("/proc/1/oom_score_adj", "-900", &err) < 0)
 		log_error("%s", err.message);
+	reserve_fit();
 	if (keys_write(&cfg, &err) < 0)
 		log_error("%s", err.message);
 	if (host_key_make(&err) < 0)

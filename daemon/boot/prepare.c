@@ -139,13 +139,13 @@ static int host_key_make(struct error *err)
 
 /*
  * Huge pages make the kernel keep 11 pageblocks free for each zone (mm/khugepaged.c:
- * set_recommended_min_free_kbytes): 44 MiB where 2 GiB are all there is, and half as
- * much again below which reclaim starts. A hundredth of memory is still several
- * times what it would keep without them; from 7 GiB on nothing changes.
+ * set_recommended_min_free_kbytes): 22 MiB where 2 GiB are all there is, and half as
+ * much again below which reclaim starts. A two-hundredth of memory is still twice what
+ * it would keep without them; from 9 GiB on nothing changes.
  */
 static void reserve_fit(void)
 {
-	enum { RESERVE_MIN_KB = 16384 };
+	enum { RESERVE_MIN_KB = 8192 };
 	const char *path = "/proc/sys/vm/min_free_kbytes";
 	struct error err = ERROR_INIT;
 	struct sysinfo info;
@@ -154,7 +154,7 @@ static void reserve_fit(void)
 
 	if (sysinfo(&info) < 0 || file_read(path, 32, &text, NULL, &err) < 0)
 		return;
-	unsigned long long wanted = (unsigned long long)info.totalram * info.mem_unit / 1024 / 100;
+	unsigned long long wanted = (unsigned long long)info.totalram * info.mem_unit / 1024 / 200;
 	if (wanted < RESERVE_MIN_KB)
 		wanted = RESERVE_MIN_KB;
 	if (strtoull(text, NULL, 10) <= wanted)

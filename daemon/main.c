@@ -19,6 +19,7 @@ static const struct role {
 	{ "api", "api", api_main },
 	{ "gate", "gate", gate_main },
 	{ "start", "start", start_main },
+	{ "exec", "exec", exec_main },
 	{ "tls-init", "tls-init", tls_init_main },
 	{ "shutdown", "shutdown", shutdown_main },
 };

@@ -4,7 +4,7 @@
  * takes the arguments from its own name on and returns the exit code.
  *
  * The supervisor starts engine, api and gate with the descriptors that
- * protocol.h numbers. `start` is run by the engine for one container; tls-init
+ * protocol.h numbers. `start` is run by the engine for one container, `exec` for one command in it; tls-init
  * and shutdown are run by init.
  */
 #ifndef BULKHEAD_ROLES_H
@@ -29,5 +29,6 @@ role_main api_main;
 role_main gate_main;
 role_main engine_main;
 role_main start_main;
+role_main exec_main;
 
 #endif

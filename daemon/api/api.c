@@ -28,7 +28,7 @@
 
 enum {
 	RESUME_MS = 10000, /* between two looks for removals that got stuck */
-	FILES_MAX = 512,   /* connections, uploads, the store */
+	FILES_MAX = 1024,  /* connections, uploads, sessions in containers, the store */
 };
 
 static struct loop_source *resume_timer;
@@ -88,12 +88,13 @@ static void api_signal(int signo, void *data)
 
 static int api_enter(struct error *err)
 {
-	/* For SQLite, libmicrohttpd and the spool. */
+	/* For SQLite, libmicrohttpd, the spool, and the input of commands. */
 	static const int syscalls[] = {
 		SCMP_SYS(accept4), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
 		SCMP_SYS(pwrite64), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(unlink),
 		SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(getcwd), SCMP_SYS(readlink),
 		SCMP_SYS(fchmod), SCMP_SYS(fstatfs), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(sysinfo),
+		SCMP_SYS(memfd_create),
 	};
 	const struct sandbox sandbox = {
 		.uid = ROLE_UID_API, .gid = ROLE_GID, .files_max = FILES_MAX,

@@ -381,3 +381,8 @@ void containers_delete(struct request *request)
 	else
 		removal_begin(request->api, request->id, request);
 }
+
+const char *container_state_name(int64_t state, bool wanted)
+{
+	return state_name(state, wanted);
+}

@@ -20,4 +20,7 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 /* The frame of its route. */
 int container_route_fill(struct api *api, const char *id, struct route_message *message, struct error *err);
 
+/* How the API spells a state; -1: not known yet. */
+const char *container_state_name(int64_t state, bool wanted);
+
 #endif

@@ -14,6 +14,7 @@ request_handler projects_list, projects_create, projects_show, projects_delete;
 request_handler images_list, images_create_head, images_create, images_show, images_delete;
 request_handler containers_list, containers_create, containers_show, containers_delete, containers_start,
 	containers_stop;
+request_handler exec_run;
 
 /*
  * For lists and single rows: callers see what is in their realms. column names

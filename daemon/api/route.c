@@ -42,6 +42,7 @@ const struct api_route api_routes[] = {
 	  containers_start },
 	{ METHOD_POST, V1 "containers/*/stop", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " timeout ",
 	  containers_stop },
+	{ METHOD_POST, V1 "containers/*/exec", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", exec_run },
 };
 
 const size_t api_route_count = sizeof api_routes / sizeof api_routes[0];

@@ -20,9 +20,11 @@
 #include "daemon/engine/lifecycle.h"
 #include "daemon/engine/merge.h"
 #include "daemon/engine/netdev.h"
+#include "daemon/engine/session.h"
 #include "daemon/engine/status.h"
 #include "daemon/engine/truth.h"
 #include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
 #include "daemon/lib/hostcfg.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
@@ -224,6 +226,23 @@ static void container_delete(const struct message *message)
 		answer(message->serial, &err);
 }
 
+/* A command of a client: the answer has a channel to the process that will run it. */
+static void exec_begin(const struct message *message)
+{
+	const struct exec_message *exec = message->payload;
+	const struct container *c = container_find(exec->id);
+	struct error err = ERROR_INIT;
+	cleanup_fd int session = -1;
+	int result = c == NULL ? error_set(&err, EEXIST, "the container does not run") : 0;
+
+	if (result == 0)
+		result = session_begin(engine.loop, c, exec, message->fd, &session, &err);
+	if (result == -1)
+		answer(message->serial, &err);
+	else if (channel_send(engine.api, MESSAGE_EXEC_REPLY, message->serial, NULL, 0, session, &err) == -1)
+		log_error("cannot answer api: %s", err.message);
+}
+
 static void image_sync(const struct message *message)
 {
 	struct error err = ERROR_INIT;
@@ -289,12 +308,18 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_CONTAINER_SYNC:
 		container_sync(message);
 		return;
+	case MESSAGE_EXEC:
+		exec_begin(message);
+		return;
 	case MESSAGE_RESULT:
 	case MESSAGE_HOST_STATUS_REPLY:
 	case MESSAGE_CONTAINER_STATE:
 	case MESSAGE_ROUTE_SET:
 	case MESSAGE_ROUTE_DELETE:
 	case MESSAGE_ROUTE_SYNC:
+	case MESSAGE_EXEC_REPLY:
+	case MESSAGE_EXEC_GO:
+	case MESSAGE_EXEC_END:
 	case MESSAGE_TYPE_COUNT:
 		break;
 	}

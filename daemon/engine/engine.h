@@ -23,4 +23,10 @@ int engine_main(int argc, char **argv);
  */
 int start_main(int argc, char **argv);
 
+/*
+ * Role `exec`: runs one command in a running container for a client of api.
+ * Inherits the descriptors of session.h.
+ */
+int exec_main(int argc, char **argv);
+
 #endif

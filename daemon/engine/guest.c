@@ -19,8 +19,6 @@
 #include "daemon/lib/fd.h"
 #include "daemon/lib/protocol.h"
 
-#define GUEST_SECCOMP "/usr/share/bulkhead/seccomp/default"
-
 struct item {
 	const char *key, *value;
 };

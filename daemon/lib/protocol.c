@@ -46,6 +46,13 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 			{ offsetof(struct container_message, layers), DIGEST_TEXT, CONTAINER_LAYERS_MAX }, \
 		} \
 	}
+	[MESSAGE_EXEC] = { sizeof(struct exec_message),
+			   { TEXT(exec_message, id), TEXT(exec_message, session), TEXT(exec_message, user),
+			     TEXT(exec_message, folder) } },
+	[MESSAGE_EXEC_REPLY] = { 0, { { 0 } } },
+	[MESSAGE_EXEC_GO] = { 0, { { 0 } } },
+	[MESSAGE_EXEC_END] = { sizeof(struct exec_end_message),
+			       { TEXT(exec_end_message, field), TEXT(exec_end_message, message) } },
 	[MESSAGE_CONTAINER_START] = CONTAINER_LAYOUT,
 	[MESSAGE_CONTAINER_SYNC] = CONTAINER_LAYOUT,
 };
@@ -58,7 +65,7 @@ bool protocol_words_valid(const char *words, size_t used, size_t room)
 static int words_check(const char *words, size_t used, size_t room, const char *what, struct error *err)
 {
 	if (!protocol_words_valid(words, used, room))
-		return error_set(err, EBADMSG, "a container frame has a malformed %s", what);
+		return error_set(err, EBADMSG, "a frame has a malformed %s", what);
 	return 0;
 }
 
@@ -69,6 +76,13 @@ static int container_check(const struct container_message *container, struct err
 	if (words_check(container->command, container->command_size, COMMAND_MAX, "command", err) == -1)
 		return -1;
 	return words_check(container->environment, container->environment_size, ENVIRONMENT_MAX, "environment", err);
+}
+
+static int exec_check(const struct exec_message *exec, struct error *err)
+{
+	if (words_check(exec->command, exec->command_size, EXEC_COMMAND_MAX, "command", err) == -1)
+		return -1;
+	return words_check(exec->environment, exec->environment_size, ENVIRONMENT_MAX, "environment", err);
 }
 
 int protocol_check(uint32_t type, const void *payload, size_t size, struct error *err)
@@ -87,5 +101,7 @@ int protocol_check(uint32_t type, const void *payload, size_t size, struct error
 
 	if (type == MESSAGE_CONTAINER_START || type == MESSAGE_CONTAINER_SYNC)
 		return container_check(payload, err);
+	if (type == MESSAGE_EXEC)
+		return exec_check(payload, err);
 	return 0;
 }

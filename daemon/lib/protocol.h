@@ -61,6 +61,10 @@ enum message_type {
 	MESSAGE_ROUTE_SET,         /* struct route_message; api -> gate; RESULT when HAProxy has it */
 	MESSAGE_ROUTE_DELETE,      /* struct route_message, address ignored; RESULT when HAProxy forgot it */
 	MESSAGE_ROUTE_SYNC,        /* struct route_message per route, label "" and count end: the whole table */
+	MESSAGE_EXEC,              /* struct exec_message, + fd of its standard input (a file) or none; answer EXEC_REPLY */
+	MESSAGE_EXEC_REPLY,        /* no payload, + fd: a channel to the session, which waits there for EXEC_GO */
+	MESSAGE_EXEC_GO,           /* no payload; api -> session: run it. A session that loses its channel ends */
+	MESSAGE_EXEC_END,          /* struct exec_end_message, + fd of the output; session -> api, its last frame */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -70,6 +74,10 @@ enum {
 	COMMAND_MAX = 4096,       /* argv, NUL after each word */
 	ENVIRONMENT_MAX = 8192,   /* "KEY=value", NUL after each */
 	LABEL_TEXT = 64,          /* one DNS label and NUL */
+	EXEC_COMMAND_MAX = 32768, /* a script may be an argument */
+	EXEC_USER_MAX = 64,
+	EXEC_FOLDER_MAX = 1024,
+	EXEC_OUTPUT_MAX = 1 << 20, /* of each stream of a command */
 };
 
 struct hello_message {
@@ -149,6 +157,34 @@ struct container_message {
 	uint32_t environment_size;
 	char command[COMMAND_MAX];
 	char environment[ENVIRONMENT_MAX];
+};
+
+/*
+ * A session is a process of its own, not the engine: so a question that is
+ * asked again, of an engine that started anew, runs nothing twice. The session
+ * of the first asking has lost its channel before it was told to go.
+ */
+struct exec_message {
+	char id[ID_TEXT];          /* of the container */
+	char session[ID_TEXT];
+	char user[EXEC_USER_MAX];  /* name or number in the container; "": root */
+	char folder[EXEC_FOLDER_MAX]; /* to run in; "": the user's home, or / */
+	char reserved[2];
+	uint32_t timeout_ms;       /* killed then; 0: never */
+	uint32_t output_max;       /* bytes kept of each stream */
+	uint32_t command_size, environment_size; /* bytes used */
+	char command[EXEC_COMMAND_MAX];
+	char environment[ENVIRONMENT_MAX];
+};
+
+struct exec_end_message {
+	uint32_t code;             /* 0, or an errno value: it was not run, field and message say why */
+	int32_t status;            /* of waitpid(2) */
+	uint32_t timed_out;
+	uint32_t reserved;
+	uint64_t written[2];       /* bytes to standard output and error, also those not kept */
+	char field[128];           /* as struct error */
+	char message[384];         /* The file that comes along has output at 0, errors at output_max. */
 };
 
 enum container_state {

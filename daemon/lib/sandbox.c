@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -79,6 +80,18 @@ static int limit_set(__rlimit_resource_t what, uint64_t value, struct error *err
 	return 0;
 }
 
+static int capabilities_keep(uint64_t kept, struct error *err)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	for (int i = 0; i < 2; i++)
+		data[i].effective = data[i].permitted = (uint32_t)(kept >> 32 * i);
+	if (syscall(SYS_capset, &header, data) == -1)
+		return error_errno(err, "cannot give up capabilities");
+	return 0;
+}
+
 int sandbox_enter(const struct sandbox *sandbox, struct error *err)
 {
 	struct sigaction action = { .sa_sigaction = denied, .sa_flags = SA_SIGINFO };
@@ -91,14 +104,16 @@ int sandbox_enter(const struct sandbox *sandbox, struct error *err)
 	if (setgroups(0, NULL) == -1 || setresgid(sandbox->gid, sandbox->gid, sandbox->gid) == -1 ||
 	    setresuid(sandbox->uid, sandbox->uid, sandbox->uid) == -1)
 		return error_errno(err, "cannot become user %d", (int)sandbox->uid);
+	if (capabilities_keep(sandbox->capabilities, err) == -1)
+		return -1;
 	/* No process may be made from here on: neither by fork (also not on the list) nor by exec. */
 	if (limit_set(RLIMIT_NPROC, 0, err) == -1)
 		return -1;
 	/* Set after the change of user, which clears it: the role ends with its supervisor. */
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1 || prctl(PR_SET_DUMPABLE, 0) == -1 ||
+	if (prctl(PR_SET_PDEATHSIG, sandbox->alone ? 0 : SIGTERM) == -1 || prctl(PR_SET_DUMPABLE, 0) == -1 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return error_errno(err, "cannot give up privileges");
-	if (getppid() == 1)
+	if (!sandbox->alone && getppid() == 1)
 		return error_set(err, ESRCH, "the supervisor is gone");
 	return filter_load(sandbox, err);
 }

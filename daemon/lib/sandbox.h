@@ -6,6 +6,7 @@
 #ifndef BULKHEAD_SANDBOX_H
 #define BULKHEAD_SANDBOX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,6 +20,8 @@ struct sandbox {
 	uint64_t memory_max;    /* RLIMIT_AS, bytes; 0: leave (sanitizers need it) */
 	const int *syscalls;    /* allowed besides the base list that every role here needs */
 	size_t syscall_count;
+	uint64_t capabilities;  /* kept, of those that the change of user leaves; a bit for each number */
+	bool alone;             /* outlives its parent */
 };
 
 /*

@@ -139,3 +139,10 @@ int start_main(int argc, char **argv)
 	(void)argv;
 	return 2;
 }
+
+int exec_main(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return 2;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/engine/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/engine/account.h"
+#include "daemon/engine/enter.h"
+#include "daemon/engine/merge.h"
+#include "daemon/engine/session.h"
+#include "daemon/lib/fd.h"
+
+enum { REPORT_FD = 3 }; /* in the child, until the program runs */
+
+static int report_send(int socket, const struct command_report *report, const int *fds)
+{
+	struct iovec part = { .iov_base = (void *)(uintptr_t)report, .iov_len = sizeof *report };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+	} control = { 0 };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (fds != NULL) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof control;
+		struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(2 * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, 2 * sizeof(int));
+	}
+	return sendmsg(socket, &msg, MSG_NOSIGNAL) == -1 ? -1 : 0;
+}
+
+int command_report(int socket, struct command_report *ret_report, int ret_fds[2])
+{
+	struct iovec part = { .iov_base = ret_report, .iov_len = sizeof *ret_report };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+	} control;
+	struct msghdr msg = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control,
+	};
+
+	ret_fds[0] = ret_fds[1] = -1;
+	ssize_t n = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return -1;
+	if (n != (ssize_t)sizeof *ret_report)
+		return 0;
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg != NULL && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(2 * sizeof(int)))
+		memcpy(ret_fds, CMSG_DATA(cmsg), 2 * sizeof(int));
+	ret_report->err.field[sizeof ret_report->err.field - 1] = '\0';
+	ret_report->err.message[sizeof ret_report->err.message - 1] = '\0';
+	return 1;
+}
+
+/* Words of a frame as a list that ends with NULL, in the frame's own memory. */
+static size_t words_list(char *words, size_t used, char **list, size_t room)
+{
+	size_t count = 0;
+
+	for (size_t at = 0; at < used && count < room; at += strlen(words + at) + 1)
+		list[count++] = words + at;
+	list[count] = NULL;
+	return count;
+}
+
+/* A later value of a variable takes the place of an earlier one. */
+static void variable_set(char **list, size_t *count, char *entry)
+{
+	size_t name = strcspn(entry, "=");
+
+	for (size_t i = 0; i < *count; i++)
+		if (strncmp(list[i], entry, name) == 0 && list[i][name] == '=') {
+			list[i] = entry;
+			return;
+		}
+	list[(*count)++] = entry;
+	list[*count] = NULL;
+}
+
+/* As the init has it (guest.c), then the user's, the container's, the client's. */
+static char **environment_make(const struct session_spec *spec, const struct account *account)
+{
+	enum { ENTRIES_MAX = 2 * ENVIRONMENT_MAX / 2 + 8 };
+	static char *list[ENTRIES_MAX + 1], *more[ENVIRONMENT_MAX / 2 + 1];
+	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", kind[] = "container=lxc";
+	static char home[sizeof account->home + 5], user[sizeof account->name + 5];
+	static char own[ENVIRONMENT_MAX], client[ENVIRONMENT_MAX];
+	size_t count = 0;
+
+	variable_set(list, &count, path);
+	variable_set(list, &count, kind);
+	memcpy(own, spec->environment, sizeof own);
+	words_list(own, spec->environment_size, more, ENVIRONMENT_MAX / 2);
+	for (char **entry = more; *entry != NULL; entry++)
+		variable_set(list, &count, *entry);
+	snprintf(home, sizeof home, "HOME=%s", account->home);
+	variable_set(list, &count, home);
+	if (account->name[0] != '\0') {
+		snprintf(user, sizeof user, "USER=%s", account->name);
+		variable_set(list, &count, user);
+	}
+	memcpy(client, spec->exec.environment, sizeof client);
+	words_list(client, spec->exec.environment_size, more, ENVIRONMENT_MAX / 2);
+	for (char **entry = more; *entry != NULL; entry++)
+		variable_set(list, &count, *entry);
+	return list;
+}
+
+/* Two pipes that belong to the user. *ends: to read; the ends to write become 1 and 2. */
+static int pipes_make(const struct account *account, int ends[2], struct error *err)
+{
+	for (int i = 0; i < 2; i++) {
+		int pair[2];
+		if (pipe2(pair, O_CLOEXEC) == -1)
+			return error_errno(err, "cannot make a pipe");
+		ends[i] = pair[0];
+		if (fchown(pair[1], account->uid, account->gid) == -1 || dup2(pair[1], STDOUT_FILENO + i) == -1)
+			return error_errno(err, "cannot prepare the output of the command");
+		close(pair[1]);
+	}
+	return 0;
+}
+
+static int folder_enter(const char *folder, const struct account *account, struct error *err)
+{
+	if (folder[0] == '\0')
+		return chdir(account->home) == -1 && chdir("/") == -1 ? error_errno(err, "cannot enter /") : 0;
+	if (chdir(folder) == -1)
+		return error_field(err, "cwd", "cannot enter %.200s: %s", folder, strerror(errno));
+	return 0;
+}
+
+static int command_run(const struct session_spec *spec, const struct enter *enter, struct error *err)
+{
+	enum { WORDS_MAX = EXEC_COMMAND_MAX / 2 };
+	static struct account account;
+	static struct command_report report;
+	static char words[EXEC_COMMAND_MAX], *argv[WORDS_MAX + 1];
+	sigset_t none;
+	int ends[2];
+
+	if ((spec->merge != 0 && merge_enable(err) == -1) || enter_namespaces(enter, err) == -1)
+		return -1;
+	/* From here on this is the container's root, and what is opened is the container's. */
+	if (setsid() == -1)
+		return error_errno(err, "cannot begin a session of terminals");
+	if (dup2(SESSION_FD_INPUT, STDIN_FILENO) == -1)
+		return error_errno(err, "cannot prepare the input of the command");
+	if (account_find("", spec->exec.user, &account, err) == -1 || pipes_make(&account, ends, err) == -1)
+		return -1;
+	if (report_send(REPORT_FD, &report, ends) == -1)
+		return error_errno(err, "cannot hand over the output of the command");
+	if (enter_user(enter, &account, err) == -1 || folder_enter(spec->exec.folder, &account, err) == -1)
+		return -1;
+	close_range(REPORT_FD + 1, ~0U, 0);
+	memcpy(words, spec->exec.command, sizeof words);
+	words_list(words, spec->exec.command_size, argv, WORDS_MAX);
+	environ = environment_make(spec, &account);
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execvp(argv[0], argv);
+	error_field(err, "command", "cannot run %.200s: %s", argv[0], strerror(errno));
+	return -1;
+}
+
+/* A process that begins its life in the group: there is no moment in which killing the group would miss it. */
+static pid_t fork_into(int group, struct error *err)
+{
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)group,
+	};
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+
+	if (pid != -1)
+		return pid;
+	if (errno == ENOMEM) /* also when the first process of the namespace is gone */
+		return error_set(err, EEXIST, "the container has just ended, or has no memory left");
+	if (errno == EAGAIN)
+		return error_set(err, EMLINK, "the container has as many processes as it may");
+	return error_errno(err, "cannot start a process in the container");
+}
+
+pid_t command_fork(const struct session_spec *spec, const struct enter *enter, int group, int *ret_report,
+		   struct error *err)
+{
+	int pair[2];
+
+	if (enter_pids(enter, err) == -1)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		return error_errno(err, "cannot make a socket for a command");
+	cleanup_fd int ours = pair[0], theirs = pair[1];
+	pid_t pid = fork_into(group, err);
+	if (pid == -1)
+		return -1;
+	if (pid == 0) {
+		struct command_report report = { .err = ERROR_INIT };
+		if (dup3(theirs, REPORT_FD, O_CLOEXEC) == -1)
+			_exit(126);
+		if (command_run(spec, enter, &report.err) == -1)
+			(void)report_send(REPORT_FD, &report, NULL);
+		_exit(127);
+	}
+	*ret_report = fd_steal(&ours);
+	return pid;
+}

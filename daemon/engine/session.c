@@ -46,9 +46,9 @@ void session_command_group(const char *realm, const char *id, const char *sessio
 static void groups_walk(const char *group, const char *prefix, void (*each)(const char *path, const char *name, void *data),
 			void *data)
 {
-	char full[PATH_MAX], path[PATH_MAX];
+	char full[PATH_MAX], path[CGROUP_TEXT + 80];
 
-	snprintf(full, sizeof full, CGROUP_ROOT "/%s", group);
+	snprintf(full, sizeof full, CGROUP_ROOT "/%.160s", group);
 	DIR *dir = opendir(full);
 	if (dir == NULL)
 		return; /* none was ever made */
@@ -56,11 +56,9 @@ static void groups_walk(const char *group, const char *prefix, void (*each)(cons
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
 		    strncmp(entry->d_name, prefix, strlen(prefix)) != 0 || strlen(entry->d_name) >= 64)
 			continue;
-		snprintf(path, sizeof path, "%s/%.64s", full, entry->d_name);
-		if (rmdir(path) == -1 && errno == EBUSY && each != NULL) {
-			snprintf(path, sizeof path, "%s/%.64s", group, entry->d_name);
+		snprintf(path, sizeof path, "%.160s/%.64s", group, entry->d_name);
+		if (unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) == -1 && errno == EBUSY && each != NULL)
 			each(path, entry->d_name, data);
-		}
 	}
 	closedir(dir);
 }

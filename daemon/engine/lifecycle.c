@@ -20,6 +20,7 @@
 #include "daemon/engine/layer.h"
 #include "daemon/engine/remains.h"
 #include "daemon/engine/runtime.h"
+#include "daemon/engine/session.h"
 #include "daemon/engine/start.h"
 #include "daemon/engine/tree.h"
 #include "daemon/lib/error.h"
@@ -34,6 +35,7 @@ enum {
 	END_LOOK_MS = 5,     /* between two looks at whether all processes are gone */
 	END_TRIES = 2000,    /* then it is told, and the looks become rare */
 	END_SLOW_MS = 1000,
+	END_SESSION_TRIES = 200, /* a command's zombie, whose parent does not reap it, holds the container's end up */
 };
 
 static struct {
@@ -127,7 +129,9 @@ static void end_look(void *data)
 		ended(c);
 		return;
 	}
-	if (++c->tries < END_TRIES) {
+	if (++c->tries == END_SESSION_TRIES)
+		session_kill(c->message.id);
+	if (c->tries < END_TRIES) {
 		timer_start(c, END_LOOK_MS, end_look);
 		return;
 	}

@@ -14,6 +14,7 @@
 #include "daemon/engine/lifecycle.h"
 #include "daemon/engine/remains.h"
 #include "daemon/engine/runtime.h"
+#include "daemon/engine/session.h"
 #include "daemon/engine/start.h"
 #include "daemon/engine/tree.h"
 #include "daemon/lib/hostcfg.h"
@@ -61,6 +62,7 @@ static void clean_end(void)
 }
 
 void remains_network_close(const struct container *c) { (void)c; }
+void session_kill(const char *id) { (void)id; }
 void remains_flows_forget(const struct container *c) { (void)c; }
 void remains_kill(struct container *c) { c->killed = true; }
 bool remains_alive(const struct container *c) { return c != NULL && alive; }

@@ -26,6 +26,10 @@ static const struct {
 	{ MESSAGE_ROUTE_SET, sizeof(struct route_message) },
 	{ MESSAGE_ROUTE_DELETE, sizeof(struct route_message) },
 	{ MESSAGE_ROUTE_SYNC, sizeof(struct route_message) },
+	{ MESSAGE_EXEC, sizeof(struct exec_message) },
+	{ MESSAGE_EXEC_REPLY, 0 },
+	{ MESSAGE_EXEC_GO, 0 },
+	{ MESSAGE_EXEC_END, sizeof(struct exec_end_message) },
 };
 
 static struct error err;
@@ -103,6 +107,12 @@ static void every_string_must_end(void **state)
 		ENDLESS(MESSAGE_ROUTE_SET, route_message, label),
 		ENDLESS(MESSAGE_ROUTE_DELETE, route_message, label),
 		ENDLESS(MESSAGE_ROUTE_SYNC, route_message, label),
+		ENDLESS(MESSAGE_EXEC, exec_message, id),
+		ENDLESS(MESSAGE_EXEC, exec_message, session),
+		ENDLESS(MESSAGE_EXEC, exec_message, user),
+		ENDLESS(MESSAGE_EXEC, exec_message, folder),
+		ENDLESS(MESSAGE_EXEC_END, exec_end_message, field),
+		ENDLESS(MESSAGE_EXEC_END, exec_end_message, message),
 	};
 
 	for (size_t i = 0; i < COUNT(strings); i++) {
@@ -154,10 +164,37 @@ static void container_words_are_bounded(void **state)
 	free(container);
 }
 
+static void exec_words_are_bounded(void **state)
+{
+	(void)state;
+	struct exec_message *exec = calloc(1, sizeof *exec);
+	struct {
+		uint32_t *size;
+		char *words;
+		uint32_t max;
+	} rows[] = {
+		{ &exec->command_size, exec->command, EXEC_COMMAND_MAX },
+		{ &exec->environment_size, exec->environment, ENVIRONMENT_MAX },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		memcpy(rows[i].words, "a\0b", 4);
+		*rows[i].size = 4;
+		assert_ok(protocol_check(MESSAGE_EXEC, exec, sizeof *exec, &err), &err);
+		*rows[i].size = 3;
+		assert_int_equal(protocol_check(MESSAGE_EXEC, exec, sizeof *exec, &err), -1);
+		*rows[i].size = rows[i].max + 1;
+		assert_int_equal(protocol_check(MESSAGE_EXEC, exec, sizeof *exec, &err), -1);
+		*rows[i].size = 0;
+	}
+	free(exec);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_table_is_whole),
+		cmocka_unit_test(exec_words_are_bounded),
 		cmocka_unit_test(zeros_of_the_right_size_pass),
 		cmocka_unit_test(every_other_size_fails),
 		cmocka_unit_test(unknown_types_fail),

@@ -37,6 +37,7 @@ HANDLER(containers_show)
 HANDLER(containers_delete)
 HANDLER(containers_start)
 HANDLER(containers_stop)
+HANDLER(exec_run)
 
 static void a_pattern_takes_one_segment(void **state)
 {

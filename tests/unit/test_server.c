@@ -77,6 +77,7 @@ HANDLER(containers_show)
 HANDLER(containers_delete)
 HANDLER(containers_start)
 HANDLER(containers_stop)
+HANDLER(exec_run)
 
 void images_create_head(struct request *request)
 {

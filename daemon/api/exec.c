@@ -162,6 +162,7 @@ static void exec_answered(const struct message *answer, const struct error *fail
 		exec_fail(exec, &err);
 		return;
 	}
+	channel_passing(exec->session);
 	exec->timer = loop_add_timer(exec->api->loop, (int64_t)exec->timeout_ms + MARGIN_MS, exec_late, exec, &err);
 	if (exec->timer == NULL || channel_send(exec->session, MESSAGE_EXEC_GO, 0, NULL, 0, -1, &err) == -1)
 		exec_fail(exec, &err);

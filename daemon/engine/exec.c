@@ -237,6 +237,7 @@ static int session_run(struct error *err)
 	self.timer = loop_add_timer(self.loop, CLAIM_MS, claim_late, NULL, err);
 	if (self.api == NULL || self.timer == NULL)
 		return -1;
+	channel_passing(self.api);
 	return loop_run(self.loop, err);
 }
 

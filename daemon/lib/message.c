@@ -41,6 +41,7 @@ struct channel {
 	void *data;
 	struct frame *first, **last;
 	size_t backlog;
+	bool passing; /* its end is expected */
 };
 
 static void frame_free(struct frame *frame)
@@ -194,7 +195,8 @@ static void channel_ready(int fd, uint32_t events, void *data)
 		if (got == 0)
 			return;
 		if (got == -1) {
-			log_error("%s; the channel is closed", err.message);
+			if (!channel->passing || err.code != EPIPE)
+				log_error("%s; the channel is closed", err.message);
 			channel_close(channel);
 			message = (struct message){ .fd = -1 };
 		}
@@ -235,6 +237,11 @@ void channel_free(struct channel *channel)
 		return;
 	channel_close(channel);
 	free(channel);
+}
+
+void channel_passing(struct channel *channel)
+{
+	channel->passing = true;
 }
 
 int channel_send(struct channel *channel, uint32_t type, uint64_t serial, const void *payload, size_t size, int fd,

@@ -32,6 +32,9 @@ typedef void channel_cb(struct channel *channel, struct message *message, void *
 struct channel *channel_new(struct loop *loop, int fd, channel_cb *cb, void *data, struct error *err);
 void channel_free(struct channel *channel); /* takes NULL; not from its own handler */
 
+/* From now on the peer may close it at any time: that is no fault, and nothing is logged. */
+void channel_passing(struct channel *channel);
+
 /*
  * Queues a frame; sent at once when the socket takes it. fd (or -1) is
  * duplicated, the caller keeps its own. payload must be the struct that

@@ -97,15 +97,22 @@ void cgroup_monitor(const char id[ID_TEXT], char path[CGROUP_TEXT])
 	snprintf(path, CGROUP_TEXT, CGROUP_SLICE "/monitors/%.24s", id);
 }
 
-int cgroup_join(const char *path, struct error *err)
+/* pid 0: this process. */
+int cgroup_put(const char *path, pid_t pid, struct error *err)
 {
-	char full[PATH_MAX];
+	char full[PATH_MAX], text[16];
 
 	snprintf(full, sizeof full, CGROUP_ROOT "/%s", path);
 	if (folder_make(full, 0755, err) == -1)
 		return -1;
 	snprintf(full, sizeof full, CGROUP_ROOT "/%s/cgroup.procs", path);
-	return file_poke(full, "0", err);
+	snprintf(text, sizeof text, "%d", (int)pid);
+	return file_poke(full, text, err);
+}
+
+int cgroup_join(const char *path, struct error *err)
+{
+	return cgroup_put(path, 0, err);
 }
 
 int cgroup_kill(const char *path, struct error *err)

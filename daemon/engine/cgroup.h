@@ -9,6 +9,7 @@
 #define BULKHEAD_CGROUP_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "daemon/lib/hex.h"
 
@@ -41,6 +42,9 @@ void cgroup_monitor(const char id[ID_TEXT], char path[CGROUP_TEXT]);
 
 /* Makes the group and moves this process into it. */
 int cgroup_join(const char *path, struct error *err);
+
+/* Makes the group and moves another process into it. */
+int cgroup_put(const char *path, pid_t pid, struct error *err);
 
 /* Kills every process in and below the group (cgroup.kill). A group that is not there is done. */
 int cgroup_kill(const char *path, struct error *err);

@@ -223,13 +223,8 @@ static void claim_late(void *data)
 
 static int session_run(struct error *err)
 {
-	char group[CGROUP_TEXT];
-
 	if (fd_read_full(SESSION_FD_SPEC, &self.spec, sizeof self.spec) != (ssize_t)sizeof self.spec)
 		return error_set(err, EBADMSG, "the process of a command got no command");
-	session_group(self.spec.exec.id, self.spec.exec.session, group);
-	if (cgroup_join(group, err) == -1)
-		return -1;
 	self.loop = loop_new(err);
 	if (self.loop == NULL)
 		return -1;

@@ -42,24 +42,21 @@ void session_command_group(const char *realm, const char *id, const char *sessio
 	snprintf(path, CGROUP_TEXT, "%.100s/" COMMAND_PREFIX "%.24s", group, session);
 }
 
-/* Walks the groups below one whose names begin with prefix: each is removed if nothing is in it, else each() gets it. */
-static void groups_walk(const char *group, const char *prefix, void (*each)(const char *path, const char *name, void *data),
-			void *data)
+typedef void group_cb(int folder, const char *group, const char *name, void *data);
+
+/* Calls back for each group directly below one, whose name begins with prefix. */
+static void groups_walk(const char *group, const char *prefix, group_cb *each, void *data)
 {
-	char full[PATH_MAX], path[CGROUP_TEXT + 80];
+	char full[PATH_MAX];
 
 	snprintf(full, sizeof full, CGROUP_ROOT "/%.160s", group);
 	DIR *dir = opendir(full);
 	if (dir == NULL)
 		return; /* none was ever made */
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
-		    strncmp(entry->d_name, prefix, strlen(prefix)) != 0 || strlen(entry->d_name) >= 64)
-			continue;
-		snprintf(path, sizeof path, "%.160s/%.64s", group, entry->d_name);
-		if (unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) == -1 && errno == EBUSY && each != NULL)
-			each(path, entry->d_name, data);
-	}
+	for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' && strlen(entry->d_name) < 64 &&
+		    strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+			each(dirfd(dir), group, entry->d_name, data);
 	closedir(dir);
 }
 
@@ -68,13 +65,28 @@ struct count {
 	unsigned all, own;
 };
 
-static void session_count(const char *path, const char *name, void *data)
+static void session_count(int folder, const char *group, const char *name, void *data)
 {
 	struct count *count = data;
 
-	(void)path;
+	(void)group;
+	if (unlinkat(folder, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return;
 	count->all++;
 	count->own += strncmp(name, count->id, ID_TEXT - 1) == 0;
+}
+
+/* What stays populated is a program in the background. */
+static void command_sweep(int folder, const char *group, const char *name, void *data)
+{
+	const struct count *count = data;
+	char session[CGROUP_TEXT], full[PATH_MAX];
+
+	(void)group;
+	session_group(count->id, name + strlen(COMMAND_PREFIX), session);
+	snprintf(full, sizeof full, CGROUP_ROOT "/%s", session);
+	if (access(full, F_OK) == -1 && errno == ENOENT)
+		(void)unlinkat(folder, name, AT_REMOVEDIR);
 }
 
 static int room_check(const struct container *c, struct error *err)
@@ -84,7 +96,7 @@ static int room_check(const struct container *c, struct error *err)
 
 	groups_walk(SESSIONS_GROUP, "", session_count, &count);
 	cgroup_container(c->message.realm, c->message.id, group);
-	groups_walk(group, COMMAND_PREFIX, NULL, NULL);
+	groups_walk(group, COMMAND_PREFIX, command_sweep, &count);
 	if (count.own >= SESSIONS_CONTAINER_MAX)
 		return error_set(err, EMLINK, "%d commands are run in this container already, which is the limit",
 				 SESSIONS_CONTAINER_MAX);
@@ -93,12 +105,14 @@ static int room_check(const struct container *c, struct error *err)
 	return 0;
 }
 
-static void session_end(const char *path, const char *name, void *data)
+static void session_end(int folder, const char *group, const char *name, void *data)
 {
 	struct error err = ERROR_INIT;
+	char path[CGROUP_TEXT + 80];
 
-	(void)name;
+	(void)folder;
 	(void)data;
+	snprintf(path, sizeof path, "%.160s/%.64s", group, name);
 	if (cgroup_kill(path, &err) == -1)
 		log_error("%s", err.message);
 }
@@ -162,7 +176,7 @@ static void role_ended(pid_t pid, int status, void *data)
 	free(session);
 }
 
-static int role_fork(struct loop *loop, const int fds[4], struct session *session, struct error *err)
+static int role_fork(struct loop *loop, const int fds[4], const char *group, struct session *session, struct error *err)
 {
 	pid_t pid = fork();
 
@@ -170,7 +184,7 @@ static int role_fork(struct loop *loop, const int fds[4], struct session *sessio
 		return error_errno(err, "cannot fork the process of a command");
 	if (pid == 0)
 		role_exec(fds);
-	if (loop_add_child(loop, pid, role_ended, session, err) == NULL) {
+	if (cgroup_put(group, pid, err) == -1 || loop_add_child(loop, pid, role_ended, session, err) == NULL) {
 		kill(pid, SIGKILL);
 		(void)waitpid(pid, NULL, 0);
 		return -1;
@@ -206,8 +220,10 @@ int session_begin(struct loop *loop, const struct container *c, const struct exe
 	if (session == NULL)
 		return error_set(err, ENOMEM, "no memory for a command");
 	session_command_group(c->message.realm, c->message.id, exec->session, session->group);
+	char group[CGROUP_TEXT];
+	session_group(c->message.id, exec->session, group);
 	const int fds[4] = { spec, theirs, c->init_fd, input != -1 ? input : nothing };
-	if (role_fork(loop, fds, session, err) == -1)
+	if (role_fork(loop, fds, group, session, err) == -1)
 		return -1;
 	(void)steal_pointer(&session); /* the child's end frees it */
 	*ret_channel = fd_steal(&ours);

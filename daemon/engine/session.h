@@ -5,9 +5,10 @@
  * Client and command hang on that process alone, so both outlive the engine.
  *
  * Two control groups belong to each. bulkhead.slice/sessions/<container>.<session>
- * holds the role; <container's group>/exec.<session> the command and what it
- * makes. Who counts sessions counts groups with something alive in them; those
- * without are removed on the way.
+ * holds the role, from its first moment; <container's group>/exec.<session> the
+ * command and what it makes. Who counts sessions counts groups of the first kind
+ * with something alive in them. Groups without are removed on the way, those of
+ * commands only when their session's is gone: a new one is empty for a moment.
  */
 #ifndef BULKHEAD_SESSION_H
 #define BULKHEAD_SESSION_H

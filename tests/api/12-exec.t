@@ -34,7 +34,7 @@ sh_run 'printf "\377\000"'
 is "$(field '.stdout.encoding + " " + .stdout.data')" 'base64 /wA=' 'bytes that are no text come as base64'
 sh_run 'head -c 3000000 /dev/zero | tr "\0" a; echo done >&2' '{"output_max":1000}'
 is "$(field '.stdout | [(.data | length), .bytes, .truncated] | map(tostring) | join(" ")')" '1000 3000000 true' 'output beyond the limit is counted, not kept'
-is "$(field .stderr.data)" done 'and did not hold the command up'
+is "$(field .stderr.data)" 'done' 'and did not hold the command up'
 head -c 300000 "$O/guest.tar" | base64 -w0 >"$LOGS/input"
 jq -cn --rawfile i "$LOGS/input" '{command: ["sha256sum"], stdin: $i}' >"$LOGS/request"
 api_json POST "/containers/$inside/exec" "@$LOGS/request"

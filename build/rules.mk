@@ -21,6 +21,7 @@ export TZ := UTC
 
 O ?= build/out
 Q := $(if $(V),,@)
+comma := ,
 note = @printf '  %-9s %s\n' '$(1)' '$(2)'
 
 CC := gcc
@@ -30,7 +31,7 @@ CFLAGS := -std=gnu17 -D_GNU_SOURCE -D_FORTIFY_SOURCE=3 -I. -O2 -g -ffile-prefix-
 	-Wshadow -Wformat=2 -Wvla -Wundef -Wwrite-strings -Wcast-qual -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wredundant-decls -Wdate-time \
 	-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wjump-misses-init \
-	-fno-common -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection -ftrivial-auto-var-init=zero
+	-fno-common -ffunction-sections -fdata-sections -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection -ftrivial-auto-var-init=zero
 LDFLAGS := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--build-id=sha1
 
 # With sanitizers: no fortify and no automatic zeroing (both hide what is looked for), every finding ends the program.
@@ -58,7 +59,7 @@ define program
 $(O)/bin/$(1): $(call objects,$(2))
 	$$(call note,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(CFLAGS) $$(or $$(LINK_$(1)),-pie) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(3)
+	$$(Q)$$(CC) $$(CFLAGS) $$(or $$(LINK_$(1)),-pie -Wl$$(comma)--gc-sections) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(3)
 ALL_OBJECTS += $(call objects,$(2))
 endef
 

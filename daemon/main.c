@@ -20,6 +20,7 @@ static const struct role {
 	{ "gate", "gate", gate_main },
 	{ "start", "start", start_main },
 	{ "exec", "exec", exec_main },
+	{ "pull", "pull", pull_main },
 	{ "tls-init", "tls-init", tls_init_main },
 	{ "shutdown", "shutdown", shutdown_main },
 };

@@ -4,8 +4,8 @@
  * takes the arguments from its own name on and returns the exit code.
  *
  * The supervisor starts engine, api and gate with the descriptors that
- * protocol.h numbers. `start` is run by the engine for one container, `exec` for one command in it; tls-init
- * and shutdown are run by init.
+ * protocol.h numbers. `start` is run by the engine for one container, `exec` for one
+ * command in it, `pull` for one image; tls-init and shutdown are run by init.
  */
 #ifndef BULKHEAD_ROLES_H
 #define BULKHEAD_ROLES_H
@@ -17,6 +17,7 @@ enum {
 	ROLE_UID_API = 901,
 	ROLE_UID_GATE = 902,
 	ROLE_UID_HAPROXY = 903,
+	ROLE_UID_PULL = 904, /* also its group: it shares nothing with the others */
 	ROLE_GID = 900,
 };
 
@@ -30,5 +31,6 @@ role_main gate_main;
 role_main engine_main;
 role_main start_main;
 role_main exec_main;
+role_main pull_main;
 
 #endif

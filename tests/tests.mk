@@ -60,7 +60,7 @@ $(O)/obj-fuzz/%.o: %.c $(BUILD_DEPS)
 
 define fuzz_program
 $(TEST_OUT)/fuzz-coverage/$(1): $(patsubst %.c,$(O)/obj-fuzz/%.o,tests/fuzz/$(1).c $(filter %.c,$(call test_link,tests/fuzz/$(1).c)) \
-		daemon/lib/error.c daemon/lib/hex.c daemon/lib/json.c daemon/lib/hostcfg.c daemon/lib/protocol.c) \
+		daemon/lib/error.c daemon/lib/hex.c daemon/lib/json.c daemon/lib/hostcfg.c daemon/lib/protocol.c daemon/lib/reference.c) \
 		$(call objects_san,tests/fuzz/driver.c) $(TEST_OUT)/libbulkhead-san.a
 	$$(call note,LINK fuzz,$$@)
 	$$(Q)mkdir -p $$(@D)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/api/fetch.h"
 #include "daemon/api/lifecycle.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/removal.h"
@@ -20,6 +21,7 @@
 #include "daemon/api/store.h"
 #include "daemon/api/sync.h"
 #include "daemon/lib/error.h"
+#include "daemon/lib/json.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
 #include "daemon/lib/protocol.h"
@@ -88,13 +90,13 @@ static void api_signal(int signo, void *data)
 
 static int api_enter(struct error *err)
 {
-	/* For SQLite, libmicrohttpd, the spool, and the input of commands. */
+	/* For SQLite, libmicrohttpd, the spool, the input of commands and the channels of pulls. */
 	static const int syscalls[] = {
 		SCMP_SYS(accept4), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
 		SCMP_SYS(pwrite64), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(unlink),
 		SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(getcwd), SCMP_SYS(readlink),
 		SCMP_SYS(fchmod), SCMP_SYS(fstatfs), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(sysinfo),
-		SCMP_SYS(memfd_create),
+		SCMP_SYS(memfd_create), SCMP_SYS(socketpair), SCMP_SYS(mlock), SCMP_SYS(munlock),
 	};
 	const struct sandbox sandbox = {
 		.uid = ROLE_UID_API, .gid = ROLE_GID, .files_max = FILES_MAX,
@@ -118,6 +120,7 @@ int api_main(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	signal(SIGPIPE, SIG_IGN);
+	json_wipe();
 	umask(077);
 	if (hostcfg_load("/run/bulkhead/host.json", &api.cfg, &err) == -1 && err.code != ENOENT)
 		log_warning("%s; going on with defaults", err.message);
@@ -128,7 +131,7 @@ int api_main(int argc, char **argv)
 	    loop_add_signal(api.loop, SIGPWR, api_signal, &api, &err) == NULL)
 		goto fail;
 	api.store = store_open(API_STATE_PATH, &err);
-	if (api.store == NULL || runtime_open(api.store, &err) == -1)
+	if (api.store == NULL || runtime_open(api.store, &err) == -1 || fetch_init(&api, &err) == -1)
 		goto fail;
 	api.engine = peer_new(api.loop, ROLE_FD_ENGINE, "engine", &engine_events, &err);
 	api.gate = api.engine == NULL ? NULL : peer_new(api.loop, ROLE_FD_GATE, "gate", &gate_events, &err);

@@ -62,8 +62,8 @@ int command_read(json_t *body, struct exec_message *ret_exec, unsigned char **re
 	const struct json_field fields[] = {
 		{ "command", JSON_KIND_ARRAY, true, 1, WORDS_MAX, &command, NULL },
 		{ "environment", JSON_KIND_OBJECT, false, 0, 0, &environment, NULL },
-		{ "user", JSON_KIND_STRING, false, 1, EXEC_USER_MAX - 1, ret_exec->user, NULL },
-		{ "cwd", JSON_KIND_STRING, false, 1, EXEC_FOLDER_MAX - 1, ret_exec->folder, NULL },
+		{ "user", JSON_KIND_STRING, false, 1, USER_TEXT - 1, ret_exec->user, NULL },
+		{ "cwd", JSON_KIND_STRING, false, 1, FOLDER_TEXT - 1, ret_exec->folder, NULL },
 		{ "timeout", JSON_KIND_INTEGER, false, 1, COMMAND_SECONDS_MAX, &seconds, NULL },
 		{ "output_max", JSON_KIND_INTEGER, false, 0, EXEC_OUTPUT_MAX, &output_max, NULL },
 	};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/api/containers.h"
+#include "daemon/api/defaults.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,14 +22,14 @@
 #include "daemon/lib/fd.h"
 #include "daemon/lib/json.h"
 
-enum { STOP_SECONDS_DEFAULT = 10, STOP_SECONDS_MAX = 300 };
+enum { STOP_SECONDS_DEFAULT = 10, STOP_SECONDS_MAX = 300, PORT_DEFAULT = 80 };
 
 /* Columns by number in container_json and container_message_fill. */
 #define SELECT \
 	"SELECT c.id, c.project, p.realm, c.name, c.image, i.digest, c.wanted, c.id_base, c.ipv4, c.ipv6, c.port," \
 	" c.command, c.environment, c.memory_max, c.swap_max, c.disk_max, c.cpu_percent, c.cpu_weight, c.pids_max," \
 	" c.merge, c.created, ifnull(r.state, -1), ifnull(r.message, ''), ifnull(r.start_ms, 0)," \
-	" ifnull(r.exit_status, 0), i.name" \
+	" ifnull(r.exit_status, 0), i.name, c.user, c.folder" \
 	" FROM containers c JOIN projects p ON p.id = c.project JOIN images i ON i.id = c.image" \
 	" LEFT JOIN temp.runtime r ON r.id = c.id WHERE c.deleted IS NULL AND"
 
@@ -64,13 +65,17 @@ static json_t *limits_json(sqlite3_stmt *row)
 	return limits;
 }
 
+static json_t *text_or_null(const char *text)
+{
+	return *text == '\0' ? json_null() : json_string(text);
+}
+
 static json_t *container_json(struct request *request, sqlite3_stmt *row)
 {
 	char ipv4[INET_ADDRSTRLEN], ipv6[INET6_ADDRSTRLEN] = "", url[384];
 	struct in_addr address = { .s_addr = htonl((uint32_t)query_int(row, 8)) };
 	bool wanted = query_int(row, 6) == CONTAINER_WANTED_RUNNING;
 	int64_t state = query_int(row, 21);
-	const char *message = query_text(row, 22);
 
 	inet_ntop(AF_INET, &address, ipv4, sizeof ipv4);
 	if (sqlite3_column_bytes(row, 9) == 16)
@@ -82,7 +87,7 @@ static json_t *container_json(struct request *request, sqlite3_stmt *row)
 				 query_text(row, 4), "digest", query_text(row, 5), "image_name", query_text(row, 25));
 	json_object_set_new(body, "state", json_string(state_name(state, wanted)));
 	json_object_set_new(body, "wanted", json_string(wanted ? "running" : "stopped"));
-	json_object_set_new(body, "message", *message == '\0' ? json_null() : json_string(message));
+	json_object_set_new(body, "message", text_or_null(query_text(row, 22)));
 	json_object_set_new(body, "exit_status",
 			    state == CONTAINER_STATE_STOPPED ? json_integer(query_int(row, 24)) : json_null());
 	json_object_set_new(body, "start_ms",
@@ -94,6 +99,8 @@ static json_t *container_json(struct request *request, sqlite3_stmt *row)
 	json_object_set_new(body, "command",
 			    *query_text(row, 11) == '\0' ? json_null() : json_loads(query_text(row, 11), 0, NULL));
 	json_object_set_new(body, "environment", json_loads(query_text(row, 12), 0, NULL));
+	json_object_set_new(body, "user", text_or_null(query_text(row, 26)));
+	json_object_set_new(body, "cwd", text_or_null(query_text(row, 27)));
 	json_object_set_new(body, "limits", limits_json(row));
 	json_object_set_new(body, "merge", json_boolean(query_int(row, 19) != 0));
 	json_object_set_new(body, "created_at", time_json(query_int(row, 20)));
@@ -119,7 +126,6 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 	if (step == 0)
 		return error_set(err, ENOENT, "there is no such container");
 	*message = (struct container_message){
-		.layer_count = 1,
 		.wanted = (uint32_t)query_int(row, 6),
 		.id_base = (uint32_t)query_int(row, 7),
 		.ipv4 = htonl((uint32_t)query_int(row, 8)),
@@ -135,16 +141,18 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 	snprintf(message->project, sizeof message->project, "%s", query_text(row, 1));
 	snprintf(message->realm, sizeof message->realm, "%s", query_text(row, 2));
 	snprintf(message->name, sizeof message->name, "%s", query_text(row, 3));
-	snprintf(message->layers[0], sizeof message->layers[0], "%s", query_text(row, 5));
+	snprintf(message->user, sizeof message->user, "%s", query_text(row, 26));
+	snprintf(message->folder, sizeof message->folder, "%s", query_text(row, 27));
 	if (sqlite3_column_bytes(row, 9) == 16)
 		memcpy(message->ipv6, sqlite3_column_blob(row, 9), 16);
 
 	cleanup_json json_t *command = json_loads(query_text(row, 11), 0, NULL);
 	cleanup_json json_t *environment = json_loads(query_text(row, 12), 0, NULL);
-	if (spec_command_pack(command, message->command, sizeof message->command, &message->command_size, err) == -1)
+	cleanup_json json_t *config = NULL;
+	if (defaults_layers(api->store, query_text(row, 4), message, err) == -1 ||
+	    defaults_load(api->store, query_text(row, 4), &config, err) == -1)
 		return -1;
-	return spec_environment_pack(environment, message->environment, sizeof message->environment,
-				     &message->environment_size, err);
+	return defaults_fill(config, command, environment, message, err);
 }
 
 int container_route_fill(struct api *api, const char *id, struct route_message *message, struct error *err)
@@ -201,6 +209,21 @@ static int image_find(struct store *store, const char *realm, const char *image,
 	return step;
 }
 
+/* What the image leaves open, and whether both go together. */
+static int image_apply(struct store *store, const char *image, struct spec *spec, struct error *err)
+{
+	static struct container_message message; /* large */
+	cleanup_json json_t *config = NULL;
+
+	message = (struct container_message){ 0 };
+	if (defaults_load(store, image, &config, err) == -1 ||
+	    defaults_fill(config, spec->command, spec->environment, &message, err) == -1)
+		return -1;
+	if (spec->port == 0)
+		spec->port = defaults_port(config, PORT_DEFAULT);
+	return 0;
+}
+
 static int container_insert(struct request *request, const struct spec *spec, const char *image, const char *id,
 			    struct error *err)
 {
@@ -215,12 +238,12 @@ static int container_insert(struct request *request, const struct spec *spec, co
 		return -1;
 	if (store_do(store, err,
 		      "INSERT INTO containers (id, project, name, image, wanted, id_base, ipv4, ipv6, port, command,"
-		      " environment, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, merge, created)"
-		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
-		      "ssssiiibissiiiiiii", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
+		      " environment, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, merge, created, user,"
+		      " folder) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, nullif(?, ''), nullif(?, ''))",
+		      "ssssiiibissiiiiiiiss", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
 		      (int64_t)allocation.id_base, (int64_t)allocation.ipv4, allocation.ipv6, sizeof allocation.ipv6,
 		      spec->port, command, environment, spec->memory_max, spec->swap_max, spec->disk_max, spec->cpu_percent,
-		      spec->cpu_weight, spec->pids_max, time_now_ms()) == -1) {
+		      spec->cpu_weight, spec->pids_max, time_now_ms(), spec->user, spec->folder) == -1) {
 		if (err->code == EEXIST) {
 			error_field(err, "name", "the project has a container named %s already", spec->name);
 			err->code = EEXIST;
@@ -289,7 +312,7 @@ void containers_create(struct request *request)
 		return;
 	}
 	id_generate(id);
-	if (container_insert(request, &spec, image, id, &err) == -1 || merge_decide(store, id, &err) == -1 ||
+	if (image_apply(store, image, &spec, &err) == -1 || container_insert(request, &spec, image, id, &err) == -1 || merge_decide(store, id, &err) == -1 ||
 	    idempotency_record(request, id, &err) == -1 || store_commit(store, &err) == -1)
 		goto fail;
 	lifecycle_begin(request->api, id, request, 201, wait);

@@ -153,6 +153,7 @@ static void peer_message(struct channel *channel, struct message *message, void 
 	case MESSAGE_RESULT:
 	case MESSAGE_HOST_STATUS_REPLY:
 	case MESSAGE_EXEC_REPLY:
+	case MESSAGE_IMAGE_CONTENT:
 		peer_answer(peer, message);
 		break;
 	default: /* not our enum: any number can be in a frame */

@@ -53,6 +53,8 @@ static void request_free(struct request *request)
 {
 	upload_free(request->upload);
 	json_decref(request->json);
+	if (request->body != NULL)
+		explicit_bzero(request->body, request->body_room); /* a password may be in it */
 	free(request->body);
 	free(request->answer);
 	free(request);

@@ -11,7 +11,6 @@
 
 enum {
 	COMMAND_WORDS_MAX = 256,
-	PORT_DEFAULT = 80,
 	CPU_PERCENT_MAX = 100 * 1024,
 	CPU_WEIGHT_DEFAULT = 100,
 	PIDS_DEFAULT = 4096,
@@ -83,7 +82,7 @@ static bool variable_valid(const char *key)
 	       strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == size;
 }
 
-int spec_environment_pack(json_t *object, char *words, size_t room, uint32_t *ret_size, struct error *err)
+int spec_variables_pack(json_t *object, char *words, size_t room, uint32_t *ret_size, struct error *err)
 {
 	char field[128];
 	uint32_t used = 0;
@@ -93,8 +92,6 @@ int spec_environment_pack(json_t *object, char *words, size_t room, uint32_t *re
 	json_object_foreach(object, key, value) {
 		size_t size = strlen(key);
 		snprintf(field, sizeof field, "environment.%s", key);
-		if (!variable_valid(key))
-			return error_field(err, field, "%s is not a variable name (letters, digits, _)", field);
 		if (!json_is_string(value))
 			return error_field(err, field, "%s must be a string", field);
 		/* liblxc's configuration has one line for each. */
@@ -113,12 +110,26 @@ int spec_environment_pack(json_t *object, char *words, size_t room, uint32_t *re
 	return 0;
 }
 
+int spec_environment_pack(json_t *object, char *words, size_t room, uint32_t *ret_size, struct error *err)
+{
+	char field[128];
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(object, key, value) {
+		snprintf(field, sizeof field, "environment.%s", key);
+		if (!variable_valid(key))
+			return error_field(err, field, "%s is not a variable name (letters, digits, _)", field);
+	}
+	return spec_variables_pack(object, words, room, ret_size, err);
+}
+
 int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 {
 	char words[ENVIRONMENT_MAX];
 	json_t *limits = NULL;
 	uint32_t size;
-	struct spec spec = { .port = PORT_DEFAULT, .cpu_weight = CPU_WEIGHT_DEFAULT, .pids_max = PIDS_DEFAULT };
+	struct spec spec = { .cpu_weight = CPU_WEIGHT_DEFAULT, .pids_max = PIDS_DEFAULT };
 	const struct json_field fields[] = {
 		{ "project", JSON_KIND_STRING, true, 1, ID_TEXT - 1, spec.project, NULL },
 		{ "image", JSON_KIND_STRING, true, 1, NAME_MAX_IMAGE, spec.image, NULL },
@@ -127,6 +138,8 @@ int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 		{ "environment", JSON_KIND_OBJECT, false, 0, 0, &spec.environment, NULL },
 		{ "limits", JSON_KIND_OBJECT, false, 0, 0, &limits, NULL },
 		{ "port", JSON_KIND_INTEGER, false, 1, 65535, &spec.port, NULL },
+		{ "user", JSON_KIND_STRING, false, 1, USER_TEXT - 1, spec.user, NULL },
+		{ "cwd", JSON_KIND_STRING, false, 1, FOLDER_TEXT - 1, spec.folder, NULL },
 	};
 
 	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 ||
@@ -134,6 +147,8 @@ int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 	    spec_command_pack(spec.command, words, COMMAND_MAX, &size, err) == -1 ||
 	    spec_environment_pack(spec.environment, words, ENVIRONMENT_MAX, &size, err) == -1)
 		return -1;
+	if (spec.folder[0] != '\0' && spec.folder[0] != '/')
+		return error_field(err, "cwd", "cwd is not an absolute path");
 	*ret_spec = spec;
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "daemon/api/name.h"
 #include "daemon/lib/hex.h"
+#include "daemon/lib/protocol.h"
 
 struct error;
 
@@ -19,7 +20,8 @@ struct spec {
 	char image[NAME_MAX_IMAGE + 1]; /* id, digest or name */
 	char name[NAME_MAX_LABEL + 1];
 	json_t *command, *environment;  /* borrowed from the body, or NULL */
-	int64_t port;
+	int64_t port;                           /* 0: as the image says */
+	char user[USER_TEXT], folder[FOLDER_TEXT]; /* "": as the image says */
 	int64_t memory_max, swap_max, disk_max; /* bytes; 0: no limit (swap_max 0: no swap) */
 	int64_t cpu_percent, cpu_weight, pids_max;
 };
@@ -36,5 +38,8 @@ int spec_command_pack(json_t *list, char *words, size_t room, uint32_t *ret_size
 
 /* An object of strings as "KEY=value" words, the same way; a value has no line break either. */
 int spec_environment_pack(json_t *object, char *words, size_t room, uint32_t *ret_size, struct error *err);
+
+/* The same with names of any form, which images may have. */
+int spec_variables_pack(json_t *object, char *words, size_t room, uint32_t *ret_size, struct error *err);
 
 #endif

@@ -49,6 +49,21 @@ static const char *const migrations[] = {
 	" created INTEGER NOT NULL, PRIMARY KEY (caller, key)) STRICT;"
 	"CREATE INDEX idempotency_created ON idempotency (created);"
 	"CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;",
+	"CREATE TABLE pulls ("
+	" id TEXT PRIMARY KEY, realm TEXT REFERENCES realms(id) ON DELETE CASCADE, name TEXT NOT NULL,"
+	" reference TEXT NOT NULL, state TEXT NOT NULL, image TEXT, error_code TEXT NOT NULL DEFAULT '',"
+	" error_text TEXT NOT NULL DEFAULT '', bytes INTEGER NOT NULL DEFAULT 0, blobs INTEGER NOT NULL DEFAULT 0,"
+	" created INTEGER NOT NULL, ended INTEGER) STRICT;"
+	"CREATE INDEX pulls_ended ON pulls (realm, ended);",
+	/* config: "" for a root file system, which has none. user, folder of containers: NULL: as the image says. */
+	"ALTER TABLE images ADD COLUMN config TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE image_layers ("
+	" image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE, position INTEGER NOT NULL, digest TEXT NOT NULL,"
+	" PRIMARY KEY (image, position)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX image_layers_digest ON image_layers (digest);"
+	"INSERT INTO image_layers (image, position, digest) SELECT id, 0, digest FROM images;"
+	"ALTER TABLE containers ADD COLUMN user TEXT;"
+	"ALTER TABLE containers ADD COLUMN folder TEXT;",
 };
 
 static int store_error(sqlite3 *db, struct error *err)

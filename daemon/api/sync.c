@@ -67,7 +67,7 @@ static int image_tell(struct sync *sync, struct error *err)
 {
 	struct image_message image = { 0 };
 
-	if (sync_next(sync, "SELECT digest FROM images WHERE digest > ? ORDER BY digest LIMIT 1", image.digest,
+	if (sync_next(sync, "SELECT digest FROM image_layers WHERE digest > ? ORDER BY digest LIMIT 1", image.digest,
 		      sizeof image.digest, err) == -1)
 		return -1;
 	if (image.digest[0] == '\0')

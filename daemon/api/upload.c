@@ -2,21 +2,18 @@
 #include "daemon/api/upload.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "daemon/api/api.h"
 #include "daemon/api/request.h"
+#include "daemon/api/spool.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/log.h"
-
-#define SPACE_KEPT (UINT64_C(256) << 20) /* bytes that an upload leaves free for the state store and containers */
 
 enum { SPACE_CHECK = 16 << 20 };         /* bytes between two looks at the free space */
 
@@ -38,17 +35,6 @@ static int uploads_count(const char *realm)
 	for (const struct upload *upload = uploads; upload != NULL; upload = upload->next)
 		count += realm == NULL || strcmp(upload->realm, realm) == 0;
 	return count;
-}
-
-/* True if size more bytes would still leave SPACE_KEPT. */
-static bool space_left(int fd, uint64_t size)
-{
-	struct statvfs fs;
-
-	if (fstatvfs(fd, &fs) == -1)
-		return true; /* the write itself will tell */
-	uint64_t space = (uint64_t)fs.f_bavail * fs.f_frsize;
-	return space > SPACE_KEPT && size <= space - SPACE_KEPT;
 }
 
 static void fail_space(struct request *request)
@@ -85,15 +71,16 @@ struct upload *upload_open(struct request *request, uint64_t declared)
 	upload->next = uploads;
 	uploads = upload;
 	upload->reader = -1;
-	upload->fd = open(API_SPOOL_PATH, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	upload->fd = spool_open(&err);
 	upload->hash = EVP_MD_CTX_new();
-	if (upload->fd == -1 || upload->hash == NULL || EVP_DigestInit_ex(upload->hash, EVP_sha256(), NULL) != 1) {
-		error_errno(&err, "cannot take an upload into %s", API_SPOOL_PATH);
+	if (upload->fd != -1 && (upload->hash == NULL || EVP_DigestInit_ex(upload->hash, EVP_sha256(), NULL) != 1))
+		error_set(&err, ENOBUFS, "no memory for an upload");
+	if (err.code != 0) {
 		upload_free(upload);
 		request_fail_host(request, &err);
 		return NULL;
 	}
-	if (!space_left(upload->fd, declared == UINT64_MAX ? 0 : declared)) {
+	if (spool_room(upload->fd) < (declared == UINT64_MAX ? 1 : declared)) {
 		upload_free(upload);
 		fail_space(request);
 		return NULL;
@@ -111,7 +98,7 @@ void upload_write(struct upload *upload, struct request *request, const void *da
 	}
 	if (upload->size - upload->checked >= SPACE_CHECK) {
 		upload->checked = upload->size;
-		if (!space_left(upload->fd, size)) {
+		if (spool_room(upload->fd) < size) {
 			fail_space(request);
 			return;
 		}
@@ -131,17 +118,14 @@ void upload_write(struct upload *upload, struct request *request, const void *da
 int upload_finish(struct upload *upload, char ret_digest[DIGEST_TEXT], struct error *err)
 {
 	unsigned char digest[DIGEST_BYTES];
-	char path[32];
 
 	if (upload->size == 0)
 		return error_set(err, EINVAL, "the body is empty: send a tar archive");
 	if (EVP_DigestFinal_ex(upload->hash, digest, NULL) != 1)
 		return error_set(err, EIO, "cannot hash the upload");
-	/* A descriptor of its own that cannot write: the engine reads what was hashed. */
-	snprintf(path, sizeof path, "/proc/self/fd/%d", upload->fd);
-	upload->reader = open(path, O_RDONLY | O_CLOEXEC);
+	upload->reader = spool_reader(upload->fd, err);
 	if (upload->reader == -1)
-		return error_set(err, EIO, "cannot read the upload back: %s", strerror(errno));
+		return -1;
 	hex_encode(digest, sizeof digest, ret_digest);
 	return 0;
 }

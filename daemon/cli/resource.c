@@ -10,6 +10,7 @@
 #include "daemon/cli/call.h"
 #include "daemon/cli/http.h"
 #include "daemon/cli/progress.h"
+#include "daemon/cli/pull.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 
@@ -23,6 +24,7 @@ enum arguments {
 	ARGUMENTS_NAME,   /* NAME [KEY=VALUE...] */
 	ARGUMENTS_FIELDS, /* [KEY=VALUE...] */
 	ARGUMENTS_FILE,   /* FILE NAME [KEY=VALUE...] */
+	ARGUMENTS_PULL,   /* REFERENCE [KEY=VALUE...] */
 };
 
 static const struct verb {
@@ -47,6 +49,8 @@ static const struct verb {
 	{ "image", "list", "GET", "/images", "", ARGUMENTS_LIST, "" },
 	{ "image", "show", "GET", "/images/", "", ARGUMENTS_ID, "ID" },
 	{ "image", "import", "POST", "/images", "", ARGUMENTS_FILE, "FILE NAME [realm=ID]" },
+	{ "image", "pull", "POST", "/pulls", "", ARGUMENTS_PULL,
+	  "HOST/PATH[:TAG] [name=NAME] [realm=ID] [username=USER] [ca=FILE]" },
 	{ "image", "delete", "DELETE", "/images/", "", ARGUMENTS_ID, "ID" },
 	{ "container", "list", "GET", "/containers", "", ARGUMENTS_LIST, "" },
 	{ "container", "show", "GET", "/containers/", "", ARGUMENTS_ID, "ID" },
@@ -182,12 +186,13 @@ static void json_cleanup(json_t **json)
 	json_decref(*json);
 }
 
-/* {"name": NAME, fields} of the words. */
-static int named_read(json_t *body, int count, char **words, struct error *err)
+/* {key: first word, fields} of the words. */
+static int named_read(json_t *body, const char *first, int count, char **words, struct error *err)
 {
-	char name[] = "name";
+	char key[KEY_MAX];
 
-	if (field_set(body, name, json_string(words[0]), err) < 0)
+	snprintf(key, sizeof key, "%s", first);
+	if (field_set(body, key, json_string(words[0]), err) < 0)
 		return -1;
 	return resource_fields(body, count - 1, words + 1, err);
 }
@@ -215,12 +220,17 @@ static int verb_run(const struct http_target *target, const struct verb *verb, i
 		break;
 	case ARGUMENTS_NAME:
 		fits = count >= 1;
-		if (fits && named_read(fields, count, words, err) < 0)
+		if (fits && named_read(fields, "name", count, words, err) < 0)
 			return -1;
 		break;
 	case ARGUMENTS_FILE:
 		fits = count >= 2;
-		if (fits && named_read(fields, count - 1, words + 1, err) < 0)
+		if (fits && named_read(fields, "name", count - 1, words + 1, err) < 0)
+			return -1;
+		break;
+	case ARGUMENTS_PULL:
+		fits = count >= 1;
+		if (fits && named_read(fields, "reference", count, words, err) < 0)
 			return -1;
 		break;
 	}
@@ -236,6 +246,9 @@ static int verb_run(const struct http_target *target, const struct verb *verb, i
 		if (query_append(path, sizeof path, fields, err) < 0)
 			return -1;
 		result = file_send(target, path, words[0], &answer, err);
+		break;
+	case ARGUMENTS_PULL:
+		result = pull_image(target, fields, &answer, err);
 		break;
 	case ARGUMENTS_NONE:
 	case ARGUMENTS_ID:

@@ -42,7 +42,8 @@ static FILE *table_open(const char *root, const char *name)
 	return file;
 }
 
-static bool number_parse(const char *text, uid_t *ret_number)
+/* Of a user or a group. */
+static bool number_parse(const char *text, uint32_t *ret_number)
 {
 	char *end;
 
@@ -94,16 +95,40 @@ static void groups_find(const char *root, char *line, struct account *account)
 	}
 }
 
-int account_find(const char *root, const char *user, struct account *ret_account, struct error *err)
+static int group_find(const char *root, const char *group, char *line, gid_t *ret_gid, struct error *err)
+{
+	cleanup_file FILE *file = table_open(root, "/etc/group");
+	struct group entry, *found;
+	gid_t number;
+
+	if (number_parse(group, &number) && number < ID_RANGE) {
+		*ret_gid = number;
+		return 0;
+	}
+	while (file != NULL && fgetgrent_r(file, &entry, line, LINE_ROOM, &found) == 0)
+		if (strcmp(entry.gr_name, group) == 0 && entry.gr_gid < ID_RANGE) {
+			*ret_gid = entry.gr_gid;
+			return 0;
+		}
+	return error_field(err, "user", "the container has no group '%s'", group);
+}
+
+int account_find(const char *root, const char *said, struct account *ret_account, struct error *err)
 {
 	struct account account = { .home = "/" };
+	char user[ACCOUNT_NAME_MAX * 2] = "0";
+	const char *group = strchr(said, ':');
+	size_t length = strcspn(said, ":");
 	uid_t number;
+
+	if (length >= sizeof user)
+		return error_field(err, "user", "the name of the user is too long");
 
 	cleanup_free char *line = malloc(LINE_ROOM);
 	if (line == NULL)
 		return error_set(err, ENOMEM, "no memory to look up a user");
-	if (user[0] == '\0')
-		user = "0";
+	if (length > 0)
+		snprintf(user, sizeof user, "%.*s", (int)length, said);
 	bool numeric = number_parse(user, &number);
 	if (numeric && number >= ID_RANGE)
 		return error_field(err, "user", "a user's number is at most %d", ID_RANGE - 1);
@@ -112,7 +137,9 @@ int account_find(const char *root, const char *user, struct account *ret_account
 			return error_field(err, "user", "the container has no user '%s'", user);
 		account.uid = account.gid = number;
 	}
-	if (account.name[0] != '\0')
+	if (group != NULL && group_find(root, group + 1, line, &account.gid, err) == -1)
+		return -1;
+	if (group == NULL && account.name[0] != '\0')
 		groups_find(root, line, &account);
 	*ret_account = account;
 	return 0;

@@ -27,8 +27,9 @@ struct account {
 
 /*
  * user is a name or a number of 0 to 65535; "" is 0. A number without an entry
- * has a group of the same number. Fails with err->field "user" when there is no
- * such user. root is "" for the process's own root, or a folder (tests).
+ * has a group of the same number. "user:group" takes that group alone, also by
+ * name or number. Fails with err->field "user" when there is no such user or
+ * group. root is "" for the process's own root, or a folder (tests).
  */
 int account_find(const char *root, const char *user, struct account *ret_account, struct error *err);
 

@@ -132,6 +132,12 @@ int container_check(const struct container_message *message, const struct hostcf
 	if (!protocol_words_valid(message->command, message->command_size, COMMAND_MAX) ||
 	    (message->command_size > 0 && message->command[0] == '\0'))
 		return error_field(err, "command", "the command is malformed");
+	if (message->folder[0] != '\0' && message->folder[0] != '/')
+		return error_field(err, "cwd", "the working folder is not an absolute path");
+	if (strpbrk(message->folder, "\n\r") != NULL || strpbrk(message->user, "\n\r") != NULL)
+		return error_field(err, "cwd", "user or working folder has a line break");
+	if (message->stop_signal > 64)
+		return error_field(err, "stop_signal", "%u is not a signal", message->stop_signal);
 	if (environment_check(message, err) == -1 || limits_check(message, err) == -1 ||
 	    address_check_ids(message->id_base, err) == -1 ||
 	    address_check4(&cfg->container_pool, message->ipv4, err) == -1 ||

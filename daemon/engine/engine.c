@@ -16,10 +16,12 @@
 #include "daemon/engine/confine.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/firewall.h"
+#include "daemon/engine/import.h"
 #include "daemon/engine/layer.h"
 #include "daemon/engine/lifecycle.h"
 #include "daemon/engine/merge.h"
 #include "daemon/engine/netdev.h"
+#include "daemon/engine/puller.h"
 #include "daemon/engine/session.h"
 #include "daemon/engine/status.h"
 #include "daemon/engine/truth.h"
@@ -86,11 +88,18 @@ static void state_tell(const struct container *container, const char *message)
 	frame_send(MESSAGE_CONTAINER_STATE, 0, &state, sizeof state);
 }
 
-static void import_done(const struct result_message *result, void *data)
+static void import_done(const struct image_content_message *content, const struct error *err, void *data)
 {
 	uint64_t *serial = data;
 
-	frame_send(MESSAGE_RESULT, *serial, result, sizeof *result);
+	if (content == NULL)
+		answer(*serial, err);
+	else {
+		/* A list that began meanwhile was made before api knew of these. */
+		for (uint32_t i = 0; i < content->layer_count; i++)
+			truth_keep_image(content->layers[i]);
+		frame_send(MESSAGE_IMAGE_CONTENT, *serial, content, sizeof *content);
+	}
 	free(serial);
 }
 
@@ -101,39 +110,17 @@ static int digest_check(const char *digest, struct error *err)
 	return 0;
 }
 
-/* It was there: the answer to an import asked for once more, or in another realm. */
-static void layer_answer(const char *digest, uint64_t serial)
-{
-	struct result_message result = { 0 };
-	struct error err = ERROR_INIT;
-
-	if (layer_size(digest, &result, &err) == -1)
-		log_warning("the size of image sha256:%s is not known: %s", digest, err.message);
-	frame_send(MESSAGE_RESULT, serial, &result, sizeof result);
-}
-
 static void image_import(const struct message *message)
 {
 	struct image_message image = *(const struct image_message *)message->payload;
 	struct error err = ERROR_INIT;
-	struct stat st;
 
 	if (digest_check(image.digest, &err) == -1) {
 		answer(message->serial, &err);
 		return;
 	}
-	truth_keep_image(image.digest);
-	if (layer_exists(image.digest)) {
-		layer_answer(image.digest, message->serial);
-		return;
-	}
 	image.bytes_max = image.bytes_max < IMPORT_BYTES_MAX ? image.bytes_max : IMPORT_BYTES_MAX;
 	image.entries_max = image.entries_max < IMPORT_ENTRIES_MAX ? image.entries_max : IMPORT_ENTRIES_MAX;
-	if (message->fd == -1 || fstat(message->fd, &st) == -1 || !S_ISREG(st.st_mode)) {
-		error_set(&err, EBADF, "an import comes with the descriptor of a regular file");
-		answer(message->serial, &err);
-		return;
-	}
 	uint64_t *serial = malloc(sizeof *serial);
 	if (serial == NULL) {
 		error_set(&err, ENOMEM, "no memory for an import");
@@ -141,10 +128,22 @@ static void image_import(const struct message *message)
 		return;
 	}
 	*serial = message->serial;
-	if (layer_import(engine.loop, &image, message->fd, import_done, serial, &err) == -1) {
+	if (import_begin(engine.loop, &image, message->fd, import_done, serial, &err) == -1) {
 		free(serial);
 		answer(message->serial, &err);
 	}
+}
+
+static void pull_start(const struct message *message)
+{
+	struct error err = ERROR_INIT;
+	int result;
+
+	if (message->fd == -1)
+		result = error_set(&err, EBADF, "a pull comes with a socket");
+	else
+		result = puller_start(engine.loop, message->fd, &err);
+	answer_now(message->serial, result, &err);
 }
 
 static void image_delete(const struct message *message)
@@ -153,8 +152,8 @@ static void image_delete(const struct message *message)
 	struct error err = ERROR_INIT;
 	int result = digest_check(image->digest, &err);
 
-	if (result == 0 && container_uses(image->digest))
-		result = error_set(&err, EBUSY, "a container is built on this image");
+	if (result == 0 && (container_uses(image->digest) || import_uses(image->digest)))
+		result = error_set(&err, EBUSY, "a container or an image that is being imported is built on this layer");
 	if (result == 0)
 		result = layer_delete(engine.loop, image->digest, &err);
 	answer_now(message->serial, result, &err);
@@ -311,15 +310,21 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_EXEC:
 		exec_begin(message);
 		return;
+	case MESSAGE_PULL_START:
+		pull_start(message);
+		return;
 	case MESSAGE_RESULT:
 	case MESSAGE_HOST_STATUS_REPLY:
 	case MESSAGE_CONTAINER_STATE:
+	case MESSAGE_PULL:
+	case MESSAGE_PULL_PROGRESS:
 	case MESSAGE_ROUTE_SET:
 	case MESSAGE_ROUTE_DELETE:
 	case MESSAGE_ROUTE_SYNC:
 	case MESSAGE_EXEC_REPLY:
 	case MESSAGE_EXEC_GO:
 	case MESSAGE_EXEC_END:
+	case MESSAGE_IMAGE_CONTENT:
 	case MESSAGE_TYPE_COUNT:
 		break;
 	}

@@ -13,6 +13,7 @@
 #include "daemon/lib/error.h"
 #include "daemon/lib/hostcfg.h"
 #include "daemon/lib/log.h"
+#include "daemon/roles.h"
 
 enum { FLOWS_MAX = 16384 }; /* tracked connections that one container has opened */
 
@@ -26,8 +27,12 @@ enum { FLOWS_MAX = 16384 }; /* tracked connections that one container has opened
  * connections, and neighbours, which it can invent by the thousand. An element
  * goes by itself when its link is quiet.
  *
+ * The process that pulls an image goes where a client's reference and a
+ * stranger's redirects send it: not to the host itself, nor to containers.
+ *
  * %1$s: pool of container addresses, %2$u: SSH port of the OS, %3$s: what the
- * host does with packets of its own for a container without a link, %4$u: flows.
+ * host does with packets of its own for a container without a link, %4$u: flows,
+ * %5$u: user of role pull.
  */
 static const char ruleset[] =
 	"add table inet bulkhead\n"
@@ -93,6 +98,11 @@ static const char ruleset[] =
 
 	"add rule inet bulkhead output oifname \"h*\" oifname != @live drop\n"
 	"%3$s"
+	"add rule inet bulkhead output meta skuid %5$u meta l4proto { tcp, udp } th dport 53 accept\n"
+	"add rule inet bulkhead output meta skuid %5$u oifname { \"lo\", \"h*\" } reject\n"
+	"add rule inet bulkhead output meta skuid %5$u ip daddr { 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16 } reject\n"
+	"add rule inet bulkhead output meta skuid %5$u ip daddr %1$s reject\n"
+	"add rule inet bulkhead output meta skuid %5$u ip6 daddr { ::/127, fe80::/10 } reject\n"
 
 	"add rule inet bulkhead nat iifname \"h*\" oifname != \"h*\" masquerade\n";
 
@@ -138,7 +148,8 @@ int firewall_install(const struct hostcfg *cfg, struct error *err)
 			  "ended may leave by it; set another containers.ipv4_pool in host.json", uplink, pool);
 		rule[0] = '\0';
 	}
-	int size = snprintf(text, sizeof text, ruleset, pool, (unsigned)cfg->admin_port, rule, (unsigned)FLOWS_MAX);
+	int size = snprintf(text, sizeof text, ruleset, pool, (unsigned)cfg->admin_port, rule, (unsigned)FLOWS_MAX,
+			    (unsigned)ROLE_UID_PULL);
 	if (size < 0 || (size_t)size >= sizeof text)
 		return error_set(err, EOVERFLOW, "the firewall rules do not fit their buffer");
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/engine/account.h"
 #include "daemon/engine/address.h"
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/engine.h"
@@ -74,7 +75,6 @@ static const struct item items[] = {
 	{ "lxc.net.0.ipv6.gateway", NETDEV_GATEWAY6 },
 	/* A container's environment holds these unless it says otherwise. */
 	{ "lxc.environment", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
-	{ "lxc.environment", "HOME=/root" },
 	{ "lxc.environment", "TERM=linux" },
 };
 
@@ -163,7 +163,30 @@ static int places_set(struct lxc_container *guest, const struct container_messag
 	return item_set(guest, "lxc.cgroup.dir.monitor.pivot", "bulkhead.slice/ended", err);
 }
 
-struct lxc_container *guest_new(const struct container_message *message, struct error *err)
+/* Who runs its command, and where. */
+static int command_set(struct lxc_container *guest, const struct container_message *message, const struct account *account,
+		       struct error *err)
+{
+	char groups[ACCOUNT_GROUPS_MAX * 6 + 1] = "";
+	size_t used = 0;
+
+	/* A system's own init has always been told so; what a command finds is its account's. */
+	if (item_print(guest, err, "lxc.environment", "HOME=%s", message->user[0] == '\0' ? "/root" : account->home) == -1)
+		return -1;
+	if (message->folder[0] != '\0' && item_set(guest, "lxc.init.cwd", message->folder, err) == -1)
+		return -1;
+	if (account->uid == 0 && account->gid == 0)
+		return 0;
+	for (size_t i = 0; i < account->group_count; i++)
+		used += (size_t)snprintf(groups + used, sizeof groups - used, i == 0 ? "%u" : ",%u", account->groups[i]);
+	if (used > 0 && item_set(guest, "lxc.init.groups", groups, err) == -1)
+		return -1;
+	if (item_print(guest, err, "lxc.init.uid", "%u", account->uid) == -1)
+		return -1;
+	return item_print(guest, err, "lxc.init.gid", "%u", account->gid);
+}
+
+struct lxc_container *guest_new(const struct container_message *message, const struct account *account, struct error *err)
 {
 	struct lxc_container *guest = lxc_container_new(message->id, ENGINE_RUN);
 
@@ -174,6 +197,8 @@ struct lxc_container *guest_new(const struct container_message *message, struct 
 	int failed = 0;
 	for (size_t i = 0; failed == 0 && i < sizeof items / sizeof *items; i++)
 		failed = item_set(guest, items[i].key, items[i].value, err);
+	if (failed == 0)
+		failed = command_set(guest, message, account, err);
 	/* After the defaults, which they may replace. */
 	for (uint32_t at = 0; failed == 0 && at < message->environment_size;) {
 		const char *entry = message->environment + at;

@@ -11,12 +11,13 @@
 /* The list of system calls that its programs may not make; also of processes that enter it later (policy.h). */
 #define GUEST_SECCOMP "/usr/share/bulkhead/seccomp/default"
 
+struct account;
 struct container_message;
 struct error;
 struct lxc_container;
 
-/* The caller releases it by lxc_container_put(). NULL with err. */
-struct lxc_container *guest_new(const struct container_message *message, struct error *err);
+/* account: who runs its command. The caller releases it by lxc_container_put(). NULL with err. */
+struct lxc_container *guest_new(const struct container_message *message, const struct account *account, struct error *err);
 
 /* Starts it; its monitor is a process of its own, no longer a child. On success *ret_init is its init. */
 int guest_start(struct lxc_container *guest, const struct container_message *message, pid_t *ret_init,

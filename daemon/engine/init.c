@@ -39,7 +39,7 @@ static uint64_t signals_read(const char *status, const char *key)
  * SIGPWR; a command knows SIGTERM. What it neither catches nor waits for, the
  * first process of a pid namespace never sees.
  */
-int init_halt_signal(pid_t pid, bool system)
+int init_halt_signal(pid_t pid, bool system, int wanted)
 {
 	char path[64];
 	struct error err = ERROR_INIT;
@@ -49,7 +49,9 @@ int init_halt_signal(pid_t pid, bool system)
 	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
 	(void)file_read(path, 16 * 1024, &status, NULL, &err); /* gone already: nothing to ask */
 	uint64_t blocked = signals_read(status, "SigBlk:"), caught = signals_read(status, "SigCgt:");
-	if (system)
+	if (wanted != 0)
+		signal = wanted;
+	else if (system)
 		signal = (blocked >> (systemd - 1) & 1) != 0 ? systemd : SIGPWR;
 	return ((blocked | caught) >> (signal - 1) & 1) != 0 ? signal : 0;
 }

@@ -14,9 +14,9 @@
 int32_t init_exit_status(int pidfd, bool killed);
 
 /*
- * The signal that asks it to end: of /sbin/init when system is set, of a command
- * given by the user otherwise. 0 if it would not see it.
+ * The signal that asks it to end: wanted, if that is not 0; else of /sbin/init
+ * when system is set, of a command otherwise. 0 if it would not see it.
  */
-int init_halt_signal(pid_t pid, bool system);
+int init_halt_signal(pid_t pid, bool system, int wanted);
 
 #endif

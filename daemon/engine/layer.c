@@ -4,22 +4,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "daemon/engine/address.h"
+#include "daemon/engine/cage.h"
 #include "daemon/engine/engine.h"
-#include "daemon/engine/idmap.h"
 #include "daemon/engine/tree.h"
 #include "daemon/engine/unpack.h"
 #include "daemon/lib/error.h"
@@ -33,10 +30,11 @@
 
 enum { NAME_TEXT = DIGEST_TEXT + 16 };
 
-struct import {
+struct unpacking {
 	struct loop *loop;
-	struct image_message image;
-	int pipe; /* the child's struct result_message */
+	struct layer_source source;
+	bool known; /* there already: only checked */
+	int pipe;   /* the child's struct result_message */
 	layer_done_cb *cb;
 	void *data;
 };
@@ -131,121 +129,108 @@ static void temp_name(const char digest[DIGEST_TEXT], char name[DIGEST_TEXT + 8]
 	snprintf(name, DIGEST_TEXT + 8, ".tmp-%s", digest);
 }
 
-/* The innermost process. Inherits nothing but the tar and the pipe; its root is the layer's folder. */
-static int unpack_child(const struct image_message *image, int tar, int ready, int pipe)
+/* What both sides of the cage know. */
+struct cell {
+	const struct unpacking *unpacking;
+	dev_t device; /* of all layers */
+};
+
+static int opaque_give(int fd, void *data, struct error *err)
 {
-	struct error err = ERROR_INIT;
-	struct result_message result = { 0 };
-	struct unpack_result unpacked = { 0 };
-	char mapped;
-
-	/* Root in the new namespace only once the parent has written its map. */
-	if (fd_read_full(ready, &mapped, 1) != 1)
-		return 1;
-	if (setgroups(0, NULL) == -1 || setresgid(0, 0, 0) == -1 || setresuid(0, 0, 0) == -1 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL) == -1) /* the change of user has cleared it */
-		error_errno(&err, "cannot become root of the image");
-	else if (dup2(tar, 0) == -1 || dup2(pipe, 1) == -1 || close_range(3, ~0U, 0) == -1)
-		error_errno(&err, "cannot arrange the unpacking process");
-	else if (unpack_confine(&err) == 0)
-		(void)unpack_tar(0, image->bytes_max, image->entries_max, &unpacked, &err);
-
-	if (err.code == 0 && memcmp(unpacked.digest, image->digest, DIGEST_TEXT) != 0)
-		error_field(&err, "digest", "the upload changed while it was unpacked: its SHA-256 is %s",
-			    unpacked.digest);
-	result.code = (uint32_t)err.code;
-	result.bytes = unpacked.bytes;
-	result.entries = unpacked.entries;
-	memcpy(result.field, err.field, sizeof result.field);
-	memcpy(result.message, err.message, sizeof result.message);
-	return fd_write_full(1, &result, sizeof result) == -1;
+	(void)data;
+	return cage_give(fd, err);
 }
 
-/*
- * Root, in a mount namespace where the layer's folder is all there is. The
- * innermost process is forked from here, so that no path of the host exists for it.
- */
-static int cage_enter(const char *folder, struct error *err)
+/* In the cage: the tar is there by its number. */
+static int tar_work(void *result, void *data, struct error *err)
 {
-	if (unshare(CLONE_NEWNS) == -1 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
-	    mount(folder, folder, NULL, MS_BIND, NULL) == -1 || chdir(folder) == -1)
-		return error_errno(err, "cannot enter %s", folder);
-	if (syscall(SYS_pivot_root, ".", ".") == -1 || umount2(".", MNT_DETACH) == -1 || chdir("/") == -1)
-		return error_errno(err, "cannot make %s the root of the unpacking process", folder);
+	const struct unpacking *unpacking = ((struct cell *)data)->unpacking;
+	const struct layer_source *source = &unpacking->source;
+	struct unpack unpack = {
+		.tar = source->tar, .bytes_max = source->bytes_max, .entries_max = source->entries_max,
+		.layer = source->of_image, .check = unpacking->known, .opaque = opaque_give,
+	};
+
+	unpack.tar.fd = CAGE_FD_INPUT;
+	return unpack_tar(&unpack, result, err);
+}
+
+/* A folder that hides what is below it. The cage has no other file system to hand one out from; it is checked all the same. */
+static int opaque_take(int fd, void *data, struct error *err)
+{
+	const struct cell *cell = data;
+	struct stat st;
+
+	if (fstat(fd, &st) == -1 || !S_ISDIR(st.st_mode) || st.st_dev != cell->device || st.st_uid < ID_LAYER_BASE ||
+	    st.st_uid >= ID_LAYER_BASE + ID_RANGE)
+		return error_set(err, EPROTO, "the unpacking process handed out what is no folder of the layer");
+	if (fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) == -1)
+		return error_errno(err, "cannot mark a folder of a layer");
 	return 0;
 }
 
-static int layer_make(const struct image_message *image, int tar, struct result_message *result, struct error *err)
+static int digests_check(const struct layer_source *source, const struct unpack_result *got, struct error *err)
 {
+	const char *own = source->of_image ? got->plain : got->digest;
+
+	if (source->packed[0] != '\0' && memcmp(source->packed, got->digest, DIGEST_TEXT) != 0)
+		return error_field(err, "digest", "the archive has another content: its SHA-256 is %.64s, not %s", got->digest,
+				   source->packed);
+	if (memcmp(source->name, own, DIGEST_TEXT) != 0)
+		return error_field(err, "digest", "the SHA-256 of the %s is %.64s, not %s",
+				   source->of_image ? "unpacked layer" : "upload", own, source->name);
+	return 0;
+}
+
+static int layer_make(struct unpacking *unpacking, struct result_message *result, struct error *err)
+{
+	const struct layer_source *source = &unpacking->source;
 	char name[DIGEST_TEXT + 8], folder[PATH_MAX], final[DIGEST_TEXT + 8];
-	int ready[2], answer[2];
+	struct unpack_result unpacked = { 0 };
+	struct cell cell = { .unpacking = unpacking };
+	struct stat st;
 
-	temp_name(image->digest, name);
+	temp_name(source->name, name);
 	snprintf(folder, sizeof folder, ENGINE_LAYERS "/%s", name);
-	snprintf(final, sizeof final, LAYER_PREFIX "%s", image->digest);
-
+	snprintf(final, sizeof final, LAYER_PREFIX "%s", source->name);
 	if (unpack_prepare(err) == -1)
 		return -1;
-	/* The map is written through this, since /proc is out of sight in the cage. */
-	cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int layers = open(ENGINE_LAYERS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (layers == -1 || proc == -1)
+	if (layers == -1 || fstat(layers, &st) == -1)
 		return error_errno(err, "cannot open " ENGINE_LAYERS);
-	if (mkdir(folder, 0755) == -1 || chown(folder, ID_LAYER_BASE, ID_LAYER_BASE) == -1 ||
-	    chmod(folder, 0755) == -1)
+	cell.device = st.st_dev;
+	if (unpacking->known && layer_size(source->name, result, err) == -1)
+		return -1;
+	if (!unpacking->known && (mkdir(folder, 0755) == -1 || chown(folder, ID_LAYER_BASE, ID_LAYER_BASE) == -1 ||
+				  chmod(folder, 0755) == -1))
 		return error_errno(err, "cannot make %s", folder);
-	if (cage_enter(folder, err) == -1)
+
+	const struct cage cage = {
+		.folder = unpacking->known ? NULL : folder, .input = source->tar.fd, .second = -1,
+		.confine = unpack_confine, .work = tar_work, .given = opaque_take, .data = &cell,
+	};
+	if (cage_run(&cage, &unpacked, sizeof unpacked, err) == -1 || digests_check(source, &unpacked, err) == -1)
 		return -1;
-	if (pipe2(ready, O_CLOEXEC) == -1 || pipe2(answer, O_CLOEXEC) == -1)
-		return error_errno(err, "cannot make a pipe");
-
-	pid_t pid = (pid_t)syscall(SYS_clone,
-				   CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-					   CLONE_NEWPID | CLONE_NEWCGROUP | SIGCHLD,
-				   NULL, NULL, NULL, 0);
-	if (pid == -1)
-		return error_errno(err, "cannot start the unpacking process");
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(ready[1]);
-		_exit(unpack_child(image, tar, ready[0], answer[1]));
-	}
-	close(ready[0]);
-	close(answer[1]);
-	int failed = idmap_write(proc, pid, 0, ID_LAYER_BASE, ID_RANGE, err);
-	if (failed == 0 && fd_write_full(ready[1], "", 1) == -1)
-		failed = error_errno(err, "cannot start the unpacking process");
-	close(ready[1]); /* without the byte the child ends by itself */
-
-	ssize_t got = fd_read_full(answer[0], result, sizeof *result);
-	int status = 0;
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		;
-	if (failed == -1)
-		return -1;
-	if (got != (ssize_t)sizeof *result)
-		return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ?
-			       error_field(err, "tar", "unpacking asked for something that an image may not do") :
-			       error_field(err, "tar", "the unpacking process ended too early (status %d)", status);
-	if (result->code != 0)
-		return 0; /* the child said why */
-
+	if (unpacking->known)
+		return 0;
+	result->bytes = unpacked.bytes;
+	result->entries = unpacked.entries;
 	/* Everything on disk before the name that vouches for it. */
-	if (size_write(layers, image->digest, result) == -1 || syncfs(layers) == -1 ||
+	if (size_write(layers, source->name, result) == -1 || syncfs(layers) == -1 ||
 	    renameat(layers, name, layers, final) == -1 || fsync(layers) == -1)
 		return error_errno(err, "cannot keep the unpacked image");
 	return 0;
 }
 
-static void import_child(const struct image_message *image, int tar, int pipe)
+static void import_child(struct unpacking *unpacking, int pipe)
 {
 	struct error err = ERROR_INIT;
 	struct result_message result = { 0 };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* an import without an engine would answer nobody */
 	/* What a stranger's archive makes it take is not spared when memory runs out. */
-	if (file_poke("/proc/self/oom_score_adj", "500", &err) == -1 || layer_make(image, tar, &result, &err) == -1) {
-		result.code = (uint32_t)err.code;
+	if (file_poke("/proc/self/oom_score_adj", "500", &err) == -1 || layer_make(unpacking, &result, &err) == -1) {
+		result.code = (uint32_t)(err.code != 0 ? err.code : EIO);
 		memcpy(result.field, err.field, sizeof result.field);
 		memcpy(result.message, err.message, sizeof result.message);
 	}
@@ -254,61 +239,59 @@ static void import_child(const struct image_message *image, int tar, int pipe)
 
 static void import_end(pid_t pid, int status, void *data)
 {
-	struct import *import = data;
+	struct unpacking *unpacking = data;
 	struct error err = ERROR_INIT;
 	struct result_message result = { 0 };
 	char name[DIGEST_TEXT + 8];
 
 	(void)pid;
 	imports--;
-	if (fd_read_full(import->pipe, &result, sizeof result) != (ssize_t)sizeof result) {
+	if (fd_read_full(unpacking->pipe, &result, sizeof result) != (ssize_t)sizeof result) {
 		result = (struct result_message){ .code = EIO };
 		snprintf(result.message, sizeof result.message, "the import ended without an answer (status %d)",
 			 status);
 	}
-	close(import->pipe);
-	if (result.code != 0) {
-		temp_name(import->image.digest, name);
-		if (tree_remove(import->loop, ENGINE_LAYERS, name, NULL, NULL, &err) == -1)
+	close(unpacking->pipe);
+	if (result.code != 0 && !unpacking->known) {
+		temp_name(unpacking->source.name, name);
+		if (tree_remove(unpacking->loop, ENGINE_LAYERS, name, NULL, NULL, &err) == -1)
 			log_warning("%s", err.message);
 	}
-	import->cb(&result, import->data);
-	free(import);
+	unpacking->cb(&result, unpacking->data);
+	free(unpacking);
 }
 
-int layer_import(struct loop *loop, const struct image_message *image, int fd, layer_done_cb *cb, void *data,
-		 struct error *err)
+int layer_import(struct loop *loop, const struct layer_source *source, layer_done_cb *cb, void *data, struct error *err)
 {
-	char name[DIGEST_TEXT + 8];
+	char name[DIGEST_TEXT + 8], path[PATH_MAX];
 	int pipe[2];
 
 	if (imports == LAYER_IMPORTS_MAX)
-		return error_set(err, EBUSY, "other images are being unpacked; try again when they are done");
-	temp_name(image->digest, name);
-	char path[PATH_MAX];
+		return error_set(err, EAGAIN, "other images are being unpacked");
+	temp_name(source->name, name);
 	snprintf(path, sizeof path, ENGINE_LAYERS "/%s", name);
 	if (access(path, F_OK) == 0)
-		return error_set(err, EBUSY, "this image is being unpacked already");
-	if (lseek(fd, 0, SEEK_SET) == -1)
-		return error_errno(err, "cannot read the upload from its start");
+		return error_set(err, EAGAIN, "this layer is being unpacked already");
 
-	struct import *import = calloc(1, sizeof *import);
-	if (import == NULL)
+	struct unpacking *unpacking = calloc(1, sizeof *unpacking);
+	if (unpacking == NULL)
 		return error_set(err, ENOMEM, "no memory for an import");
-	*import = (struct import){ .loop = loop, .image = *image, .cb = cb, .data = data };
+	*unpacking = (struct unpacking){
+		.loop = loop, .source = *source, .known = layer_exists(source->name), .cb = cb, .data = data,
+	};
 	if (pipe2(pipe, O_CLOEXEC) == -1) {
 		error_errno(err, "cannot make a pipe");
-		free(import);
+		free(unpacking);
 		return -1;
 	}
 	pid_t pid = fork();
 	if (pid == 0)
-		import_child(image, fd, pipe[1]);
+		import_child(unpacking, pipe[1]);
 	close(pipe[1]);
-	import->pipe = pipe[0];
+	unpacking->pipe = pipe[0];
 	if (pid == -1)
 		error_errno(err, "cannot start an import");
-	else if (loop_add_child(loop, pid, import_end, import, err) != NULL) {
+	else if (loop_add_child(loop, pid, import_end, unpacking, err) != NULL) {
 		imports++;
 		return 0;
 	} else {
@@ -316,7 +299,7 @@ int layer_import(struct loop *loop, const struct image_message *image, int fd, l
 		(void)waitpid(pid, NULL, 0);
 	}
 	close(pipe[0]);
-	free(import);
+	free(unpacking);
 	return -1;
 }
 
@@ -344,7 +327,7 @@ int layer_sweep(struct loop *loop, bool (*keep)(const char digest[DIGEST_TEXT], 
 		if (strncmp(entry->d_name, LAYER_PREFIX, strlen(LAYER_PREFIX)) != 0 ||
 		    !hex_valid(digest, DIGEST_TEXT - 1) || keep(digest, data))
 			continue;
-		log_info("removing image sha256:%s, which no one knows any more", digest);
+		log_info("removing layer sha256:%s, which no one knows any more", digest);
 		(void)layer_delete(loop, digest, first.code == 0 ? &first : &later);
 	}
 	closedir(dir);

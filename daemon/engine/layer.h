@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * layer: unpacked images, ENGINE_LAYERS/sha256-<hex>/, never changed once they
- * have that name. Their root is host id ID_LAYER_BASE.
+ * layer: unpacked tars, ENGINE_LAYERS/sha256-<hex>/, never changed once they
+ * have that name. Their root is host id ID_LAYER_BASE. A layer of an OCI or
+ * docker image is named by the SHA-256 of its plain tar, and so is the same in
+ * every image; a root file system by that of the archive as it was sent.
  */
 #ifndef BULKHEAD_LAYER_H
 #define BULKHEAD_LAYER_H
@@ -10,10 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/engine/stream.h"
 #include "daemon/lib/hex.h"
 
 struct error;
-struct image_message;
 struct loop;
 struct result_message;
 
@@ -29,13 +31,22 @@ int layer_size(const char digest[DIGEST_TEXT], struct result_message *ret_result
 
 void layer_path(const char digest[DIGEST_TEXT], char path[PATH_MAX]);
 
+struct layer_source {
+	char name[DIGEST_TEXT];   /* what the layer is to be */
+	char packed[DIGEST_TEXT]; /* SHA-256 of the slice, where the image tells it, or "" */
+	struct slice tar;         /* plain or compressed; the caller keeps fd */
+	uint64_t bytes_max, entries_max;
+	bool of_image;            /* of an OCI or docker image; else a root file system */
+};
+
 /*
- * Unpacks the tar at fd (the caller keeps it) in a child; cb once it has ended,
- * also on failure. Not called when -1 is returned. The layer must not exist yet. At most LAYER_IMPORTS_MAX at a time, EBUSY beyond.
+ * Unpacks it in a child; cb once that has ended, also on failure. Not called
+ * when -1 is returned. A layer that is there already is not unpacked again, but
+ * the source is read and checked all the same: who names a layer has to hold it.
+ * At most LAYER_IMPORTS_MAX at a time, EAGAIN beyond, and when the same is being unpacked.
  */
 enum { LAYER_IMPORTS_MAX = 2 };
-int layer_import(struct loop *loop, const struct image_message *image, int fd, layer_done_cb *cb, void *data,
-		 struct error *err);
+int layer_import(struct loop *loop, const struct layer_source *source, layer_done_cb *cb, void *data, struct error *err);
 
 /* The name is gone on return, the files some time later. Gone already is success. */
 int layer_delete(struct loop *loop, const char digest[DIGEST_TEXT], struct error *err);

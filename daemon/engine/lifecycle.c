@@ -336,7 +336,8 @@ int lifecycle_stop(struct container *c, uint32_t timeout_ms, uint64_t serial, st
 	bool starting = c->state == CONTAINER_STATE_STARTING;
 	c->state = CONTAINER_STATE_STOPPING;
 	self.state(c, "");
-	int halt = timeout_ms == 0 || starting ? 0 : init_halt_signal(c->init, c->message.command_size == 0);
+	int halt = timeout_ms == 0 || starting ? 0 :
+						 init_halt_signal(c->init, c->message.command_size == 0, (int)c->message.stop_signal);
 	if (halt == 0) {
 		remains_network_close(c);
 		remains_kill(c); /* the end of monitor or helper follows and tells */

@@ -23,6 +23,7 @@
 #include "daemon/engine/guest.h"
 #include "daemon/engine/merge.h"
 #include "daemon/engine/netdev.h"
+#include "daemon/engine/resident.h"
 #include "daemon/engine/rootfs.h"
 #include "daemon/engine/runtime.h"
 #include "daemon/lib/clock.h"
@@ -93,7 +94,8 @@ static int result_send(const struct start_result *result, const int *pidfds)
 
 static int container_up(struct start_result *result, int pidfds[2], struct error *err)
 {
-	char host[LINK_TEXT], peer[LINK_TEXT], group[CGROUP_TEXT];
+	char host[LINK_TEXT], peer[LINK_TEXT], group[CGROUP_TEXT], root[PATH_MAX];
+	static struct account account; /* large */
 	int64_t since = clock_ms();
 	struct runtime_state state;
 	pid_t init = -1;
@@ -110,7 +112,10 @@ static int container_up(struct start_result *result, int pidfds[2], struct error
 	/* What the host unmounts goes here too, what is mounted here stays here. */
 	if (unshare(CLONE_NEWNS) == -1 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == -1)
 		return error_errno(err, "cannot make a mount namespace");
+	runtime_path(message.id, "rootfs", root);
 	if (rootfs_mount(&message, err) == -1 || resolver_write(err) == -1)
+		return -1;
+	if ((message.user[0] != '\0' || message.folder[0] != '\0') && resident_find(root, &message, &account, err) == -1)
 		return -1;
 	address_links(message.id, host, peer);
 	if (netdev_create(host, peer, message.ipv4, message.ipv6, err) == -1)
@@ -118,7 +123,7 @@ static int container_up(struct start_result *result, int pidfds[2], struct error
 	if (message.merge != 0 && merge_enable(err) == -1)
 		return -1;
 
-	struct lxc_container *guest = guest_new(&message, err);
+	struct lxc_container *guest = guest_new(&message, &account, err);
 	if (guest == NULL)
 		return -1;
 	int failed = guest_start(guest, &message, &init, err);

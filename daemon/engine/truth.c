@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/engine/container.h"
+#include "daemon/engine/import.h"
 #include "daemon/engine/layer.h"
 #include "daemon/engine/names.h"
 #include "daemon/lib/error.h"
@@ -86,7 +87,7 @@ static int list_end(struct list *list, const char *of, uint64_t count, struct er
 static bool image_known(const char digest[DIGEST_TEXT], void *data)
 {
 	(void)data;
-	return names_has(&images.kept, digest) || container_uses(digest);
+	return names_has(&images.kept, digest) || container_uses(digest) || import_uses(digest);
 }
 
 int truth_image(const struct image_message *image, struct error *err)

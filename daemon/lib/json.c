@@ -2,9 +2,23 @@
 #include "daemon/lib/json.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/lib/error.h"
+
+static void wiping_free(void *memory)
+{
+	if (memory != NULL)
+		explicit_bzero(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
+void json_wipe(void)
+{
+	json_set_alloc_funcs(malloc, wiping_free);
+}
 
 json_t *json_parse(const char *text, size_t size, struct error *err)
 {
@@ -29,7 +43,7 @@ static void path_join(char *out, size_t room, const char *path, const char *key)
 	text_mend(out);
 }
 
-int json_read_string(json_t *value, const char *path, size_t min, size_t max, char *out, struct error *err)
+static int text_read(json_t *value, const char *path, size_t min, size_t max, const char *allowed, char *out, struct error *err)
 {
 	if (!json_is_string(value))
 		return error_field(err, path, "%s must be a string", path);
@@ -40,10 +54,15 @@ int json_read_string(json_t *value, const char *path, size_t min, size_t max, ch
 		return error_field(err, path, "%s must have %zu to %zu bytes, not %zu", path, min, max, size);
 	/* Also a NUL inside, which would cut the C string short. */
 	for (size_t i = 0; i < size; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+		if (((unsigned char)text[i] < ' ' && (text[i] == '\0' || strchr(allowed, text[i]) == NULL)) || text[i] == 0x7f)
 			return error_field(err, path, "%s has a control character at byte %zu", path, i);
 	memcpy(out, text, size + 1);
 	return 0;
+}
+
+int json_read_string(json_t *value, const char *path, size_t min, size_t max, char *out, struct error *err)
+{
+	return text_read(value, path, min, max, "", out, err);
 }
 
 static int field_read(json_t *value, const char *path, const struct json_field *field, struct error *err)
@@ -51,6 +70,8 @@ static int field_read(json_t *value, const char *path, const struct json_field *
 	switch (field->kind) {
 	case JSON_KIND_STRING:
 		return json_read_string(value, path, (size_t)field->min, (size_t)field->max, field->out, err);
+	case JSON_KIND_TEXT:
+		return text_read(value, path, (size_t)field->min, (size_t)field->max, "\r\n", field->out, err);
 	case JSON_KIND_INTEGER: {
 		if (!json_is_integer(value))
 			return error_field(err, path, "%s must be a whole number", path);

@@ -24,6 +24,7 @@ static inline void json_cleanup(json_t **json)
 
 enum json_kind {
 	JSON_KIND_STRING,  /* out: char[max + 1]; min..max bytes, no control characters */
+	JSON_KIND_TEXT,    /* the same, and lines may end (\n, \r\n) */
 	JSON_KIND_INTEGER, /* out: int64_t; min..max */
 	JSON_KIND_BOOLEAN, /* out: bool */
 	JSON_KIND_ARRAY,   /* out: json_t *, borrowed; min..max elements */
@@ -38,6 +39,9 @@ struct json_field {
 	void *out;      /* left as it is when the key is absent */
 	bool *present;  /* may be NULL */
 };
+
+/* First of all, in a process whose documents hold passwords: memory of JSON is wiped when it is freed. */
+void json_wipe(void);
 
 /*
  * Parses text as one JSON object. NULL with err (EINVAL, line and column in the

@@ -48,6 +48,7 @@ static void frame_free(struct frame *frame)
 {
 	if (frame->fd != -1)
 		close(frame->fd);
+	explicit_bzero(frame->payload, frame->header.size); /* may hold a registry's password */
 	free(frame);
 }
 

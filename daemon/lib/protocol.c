@@ -6,7 +6,7 @@
 
 #include "daemon/lib/error.h"
 
-enum { STRINGS_MAX = 6 };
+enum { STRINGS_MAX = 8 };
 
 struct text {
 	size_t offset, size; /* of one char array; size 0 ends the list */
@@ -37,6 +37,15 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 	[MESSAGE_ROUTE_SET] = { sizeof(struct route_message), { TEXT(route_message, label) } },
 	[MESSAGE_ROUTE_DELETE] = { sizeof(struct route_message), { TEXT(route_message, label) } },
 	[MESSAGE_ROUTE_SYNC] = { sizeof(struct route_message), { TEXT(route_message, label) } },
+	[MESSAGE_IMAGE_CONTENT] = { sizeof(struct image_content_message),
+				    { TEXT(image_content_message, digest), TEXT(image_content_message, config.user),
+				      TEXT(image_content_message, config.folder),
+				      { offsetof(struct image_content_message, layers), DIGEST_TEXT, CONTAINER_LAYERS_MAX } } },
+	[MESSAGE_PULL_START] = { 0, { { 0 } } },
+	[MESSAGE_PULL] = { sizeof(struct pull_message),
+			   { TEXT(pull_message, reference), TEXT(pull_message, user), TEXT(pull_message, password),
+			     TEXT(pull_message, ca) } },
+	[MESSAGE_PULL_PROGRESS] = { sizeof(struct pull_progress_message), { TEXT(pull_progress_message, digest) } },
 #define CONTAINER_LAYOUT \
 	{ \
 		sizeof(struct container_message), \
@@ -44,6 +53,7 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 			TEXT(container_message, id), TEXT(container_message, project), \
 			TEXT(container_message, realm), TEXT(container_message, name), \
 			{ offsetof(struct container_message, layers), DIGEST_TEXT, CONTAINER_LAYERS_MAX }, \
+			TEXT(container_message, user), TEXT(container_message, folder), \
 		} \
 	}
 	[MESSAGE_EXEC] = { sizeof(struct exec_message),
@@ -85,6 +95,15 @@ static int exec_check(const struct exec_message *exec, struct error *err)
 	return words_check(exec->environment, exec->environment_size, ENVIRONMENT_MAX, "environment", err);
 }
 
+static int content_check(const struct image_content_message *content, struct error *err)
+{
+	if (content->layer_count > CONTAINER_LAYERS_MAX)
+		return error_set(err, EBADMSG, "an image frame has %u layers", content->layer_count);
+	if (words_check(content->config.command, content->config.command_size, COMMAND_MAX, "command", err) == -1)
+		return -1;
+	return words_check(content->config.environment, content->config.environment_size, ENVIRONMENT_MAX, "environment", err);
+}
+
 int protocol_check(uint32_t type, const void *payload, size_t size, struct error *err)
 {
 	if (type == 0 || type >= MESSAGE_TYPE_COUNT)
@@ -103,5 +122,7 @@ int protocol_check(uint32_t type, const void *payload, size_t size, struct error
 		return container_check(payload, err);
 	if (type == MESSAGE_EXEC)
 		return exec_check(payload, err);
+	if (type == MESSAGE_IMAGE_CONTENT)
+		return content_check(payload, err);
 	return 0;
 }

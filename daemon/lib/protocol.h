@@ -47,9 +47,10 @@ enum message_type {
 	MESSAGE_RESULT,            /* struct result_message; answer to most requests */
 	MESSAGE_HOST_STATUS,       /* no payload; api -> engine */
 	MESSAGE_HOST_STATUS_REPLY, /* struct host_status_message */
-	MESSAGE_IMAGE_IMPORT,      /* struct image_message + fd of the spooled tar (O_RDONLY); answer RESULT when done */
-	MESSAGE_IMAGE_DELETE,      /* struct image_message */
-	MESSAGE_IMAGE_SYNC,        /* struct image_message per known image, digest "" and count end: the rest is garbage */
+	MESSAGE_IMAGE_IMPORT,      /* struct image_message + fd of the spooled archive (O_RDONLY); answer
+				    * IMAGE_CONTENT, or RESULT with an error */
+	MESSAGE_IMAGE_DELETE,      /* struct image_message: one layer */
+	MESSAGE_IMAGE_SYNC,        /* struct image_message per known layer, digest "" and count end: the rest is garbage */
 	MESSAGE_CONTAINER_START,   /* struct container_message; RESULT when its init runs */
 	MESSAGE_CONTAINER_STOP,    /* struct container_stop_message; RESULT when it has ended */
 	MESSAGE_CONTAINER_REVOKE,  /* struct container_id_message; live element, sockets, processes: gone on RESULT */
@@ -65,19 +66,28 @@ enum message_type {
 	MESSAGE_EXEC_REPLY,        /* no payload, + fd: a channel to the session, which waits there for EXEC_GO */
 	MESSAGE_EXEC_GO,           /* no payload; api -> session: run it. A session that loses its channel ends */
 	MESSAGE_EXEC_END,          /* struct exec_end_message, + fd of the output; session -> api, its last frame */
+	MESSAGE_IMAGE_CONTENT,     /* struct image_content_message; answer to IMAGE_IMPORT when all layers are on disk */
+	MESSAGE_PULL_START,        /* no payload + fd: a socket that becomes PULL_FD of a new process of role pull;
+				    * RESULT when it runs */
+	MESSAGE_PULL,              /* struct pull_message + fd of an empty file; api -> pull; answer RESULT when done */
+	MESSAGE_PULL_PROGRESS,     /* struct pull_progress_message; pull -> api */
 	MESSAGE_TYPE_COUNT,
 };
 
 enum {
-	CONTAINER_LAYERS_MAX = 16,
+	CONTAINER_LAYERS_MAX = 128, /* as many as Docker makes; overlayfs takes 500 */
 	CONTAINER_NAME_MAX = 63,  /* RFC 1123 label, also its host name */
 	COMMAND_MAX = 4096,       /* argv, NUL after each word */
 	ENVIRONMENT_MAX = 8192,   /* "KEY=value", NUL after each */
 	LABEL_TEXT = 64,          /* one DNS label and NUL */
 	EXEC_COMMAND_MAX = 32768, /* a script may be an argument */
-	EXEC_USER_MAX = 64,
-	EXEC_FOLDER_MAX = 1024,
 	EXEC_OUTPUT_MAX = 1 << 20, /* of each stream of a command */
+	USER_TEXT = 128,          /* "user" or "user:group", names or numbers */
+	FOLDER_TEXT = 1024,
+	PULL_REFERENCE_TEXT = 513,
+	PULL_USER_TEXT = 257,
+	PULL_PASSWORD_TEXT = 8193, /* some registries' tokens are of kilobytes */
+	PULL_CA_TEXT = 16385,
 };
 
 struct hello_message {
@@ -90,8 +100,8 @@ enum { PROTOCOL_VERSION = 2 };
 struct result_message {
 	uint32_t code;     /* 0 or an errno value */
 	uint32_t reserved;
-	uint64_t bytes;    /* IMAGE_IMPORT: size unpacked, also of a layer that was there */
-	uint64_t entries;  /* IMAGE_IMPORT: files, folders, links */
+	uint64_t bytes;    /* within the engine: what a layer unpacks to */
+	uint64_t entries;  /* and its files, folders, links */
 	char field[128];   /* as struct error */
 	char message[384];
 };
@@ -113,7 +123,7 @@ struct host_status_message {
 };
 
 struct image_message {
-	char digest[DIGEST_TEXT]; /* SHA-256 of the tar, also the name of its layer */
+	char digest[DIGEST_TEXT]; /* IMAGE_IMPORT: SHA-256 of the archive; else the name of a layer */
 	char reserved[7];
 	uint64_t bytes_max;       /* IMAGE_IMPORT: refuse beyond */
 	uint64_t entries_max;
@@ -157,6 +167,10 @@ struct container_message {
 	uint32_t environment_size;
 	char command[COMMAND_MAX];
 	char environment[ENVIRONMENT_MAX];
+	char user[USER_TEXT];       /* who runs the command; "": root. Looked up in the container's own /etc/passwd */
+	char folder[FOLDER_TEXT];  /* where it begins, absolute; "": / */
+	uint32_t stop_signal;       /* asks it to end; 0: the usual one */
+	uint32_t reserved;
 };
 
 /*
@@ -167,8 +181,8 @@ struct container_message {
 struct exec_message {
 	char id[ID_TEXT];          /* of the container */
 	char session[ID_TEXT];
-	char user[EXEC_USER_MAX];  /* name or number in the container; "": root */
-	char folder[EXEC_FOLDER_MAX]; /* to run in; "": the user's home, or / */
+	char user[USER_TEXT];  /* name or number in the container; "": root */
+	char folder[FOLDER_TEXT]; /* to run in; "": the user's home, or / */
 	char reserved[2];
 	uint32_t timeout_ms;       /* killed then; 0: never */
 	uint32_t output_max;       /* bytes kept of each stream */
@@ -211,6 +225,44 @@ struct route_message {
 	uint16_t port;          /* host byte order */
 	uint16_t reserved;
 	uint32_t count;         /* ROUTE_SYNC's end: frames before it */
+};
+
+/* How an image wants to be run; all zero: as a system, by its /sbin/init. */
+struct image_config {
+	uint32_t command_size;      /* bytes used in command: Entrypoint, then Cmd */
+	uint32_t environment_size;
+	uint32_t stop_signal;       /* 0: not said */
+	uint32_t port;              /* the only TCP port it exposes; 0: none or several */
+	char user[USER_TEXT];
+	char folder[FOLDER_TEXT];  /* absolute, or "" */
+	char command[COMMAND_MAX];
+	char environment[ENVIRONMENT_MAX];
+};
+
+/* What an archive turned out to be. */
+struct image_content_message {
+	char digest[DIGEST_TEXT];   /* of the OCI manifest, of the config of a docker archive, or of the root tar as sent */
+	char reserved[7];
+	uint64_t bytes, entries;    /* unpacked, all layers together */
+	uint32_t layer_count;
+	uint32_t described;         /* 1: config is the image's own; 0: a root tar, which has none */
+	char layers[CONTAINER_LAYERS_MAX][DIGEST_TEXT]; /* lowest first: SHA-256 of the plain tar, of a root tar as it was sent */
+	struct image_config config;
+};
+
+/* Holds a secret: both ends wipe it. */
+struct pull_message {
+	char reference[PULL_REFERENCE_TEXT];
+	char user[PULL_USER_TEXT], password[PULL_PASSWORD_TEXT]; /* user "": none */
+	char ca[PULL_CA_TEXT];    /* PEM certificates that are trusted in place of the system's; "": the system's */
+	uint64_t bytes_max;       /* of all blobs together */
+};
+
+struct pull_progress_message {
+	uint64_t bytes, bytes_total; /* of blobs; total 0: not known yet */
+	uint32_t blobs, blobs_total;
+	char digest[DIGEST_TEXT];    /* of the manifest; "": not known yet */
+	char reserved[7];
 };
 
 /*

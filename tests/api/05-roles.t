@@ -1,70 +1,23 @@
 #!/bin/bash
 # Supervisor, api and gate with a stand-in for the engine and a real HAProxy, in namespaces of their own: what they may do, and what
 # is left when one of them dies in the middle. No machine, no containers; the daemon is the sanitised one.
-# shellcheck disable=SC2016,SC2317 # a script for the namespace; functions called by name
+# shellcheck disable=SC2317 # functions called by name
 set -eu
 . tests/lib/tap.sh
+. tests/lib/roles.sh
+roles_enter
 
-# An overlay over the whole root: the daemon's paths are fixed, and nothing of the tool root is changed.
-if [ -z "${ROLES_INSIDE:-}" ]; then
-	exec unshare --mount --net --pid --fork --kill-child --propagation private bash -c '
-		set -eu
-		busybox mount -t tmpfs tmpfs /mnt
-		mkdir /mnt/upper /mnt/work /mnt/root
-		busybox mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
-		mkdir -p /mnt/root/data "/mnt/root$PWD"
-		busybox mount -o rbind "$PWD" "/mnt/root$PWD"
-		results=$(realpath "$O")
-		mkdir -p "/mnt/root$results"
-		busybox mount -o rbind "$results" "/mnt/root$results"
-		busybox mount -o rbind /dev /mnt/root/dev
-		busybox mount -t proc proc /mnt/root/proc
-		busybox mount -t tmpfs tmpfs /mnt/root/run
-		busybox mount -t tmpfs tmpfs /mnt/root/tmp
-		busybox mount -t tmpfs tmpfs /mnt/root/data
-		ip link set lo up
-		exec chroot /mnt/root bash -c "cd \"\$0\"; exec env ROLES_INSIDE=1 \"\$@\"" "$PWD" "$0"' "$0"
-fi
-
-sed -i '/^haproxy:/d' /etc/passwd /etc/group
-echo 'bulkhead:x:900:' >>/etc/group
-printf '%s\n' 'api:x:901:900::/:/x' 'gate:x:902:900::/:/x' 'haproxy:x:903:900::/:/x' >>/etc/passwd
-daemon=$O/bin-san/bulkheadd-fake
-domain=bulkhead.internal
-log=$LOGS/daemon.log
-"$daemon" tls-init 2>"$LOGS/tls-init.log"
+web_start() { haproxy -W -db -f /run/haproxy/domain.cfg -f rootfs/files/etc/haproxy/haproxy.cfg >>"$LOGS/haproxy.log" 2>&1 & proxy=$!; }
+roles_begin
 runs 'tls-init makes a certificate for the domain and its wildcard' \
-	bash -c "openssl x509 -in /data/bulkhead/tls/bulkhead.pem -noout -ext subjectAltName | grep -q 'DNS:$domain, DNS:\*.$domain'"
+	bash -c "openssl x509 -in /data/bulkhead/tls/bulkhead.pem -noout -ext subjectAltName | grep -q 'DNS:$DOMAIN, DNS:\*.$DOMAIN'"
 is "$(stat -c '%a %u' /data/bulkhead/tls/bulkhead.pem)" '600 0' 'which only root can read'
 sum=$(sha256sum /data/bulkhead/tls/bulkhead.pem)
-"$daemon" tls-init 2>>"$LOGS/tls-init.log"
+"$DAEMON" tls-init 2>>"$LOGS/tls-init.log"
 is "$(sha256sum /data/bulkhead/tls/bulkhead.pem)" "$sum" 'and keeps it the next time'
-
 ip addr add 10.77.0.2/16 dev lo
-web_start() { haproxy -W -db -f /run/haproxy/domain.cfg -f rootfs/files/etc/haproxy/haproxy.cfg >>"$LOGS/haproxy.log" 2>&1 & proxy=$!; }
 web_start
-"$daemon" 2>"$log" &
-supervisor=$!
 
-until_true() { # SECONDS COMMAND...
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.1
-	done
-}
-pid_of() { pgrep -P "$supervisor" -f "^bulkheadd $1\$"; }
-local_call() { # METHOD PATH CURL...: sets STATUS, BODY
-	local method=$1 path=$2
-	shift 2
-	STATUS=$(curl -s -o "$LOGS/body" -w '%{http_code}' --max-time 90 --unix-socket /run/bulkhead/local.sock -X "$method" "$@" "http://host/api/v1$path") || true
-	BODY=$(cat "$LOGS/body" 2>/dev/null) || true
-	rm -f "$LOGS/body"
-}
-post() { local_call POST "$1" -H 'Content-Type: application/json' --data-binary "$2"; }
-field() { jq -r "$1" <<<"$BODY" 2>/dev/null || true; }
-serving() { local_call GET /openapi.yaml && [ "$STATUS" = 200 ]; }
 routes() { echo 'show map virt@routes' | socat - UNIX-CONNECT:/run/haproxy/admin.sock | awk 'NF == 3 { print $2 "=" $3 }' | sort; }
 routed() { routes | grep -qF "$1"; }
 outside() { curl -sk -o /dev/null -w '%{http_code}' --max-time 10 --connect-to ::127.0.0.1:443 "$@"; }
@@ -89,15 +42,15 @@ confined gate 902
 is "$(stat -c '%a %u %g' /run/bulkhead/api.sock)" '660 0 900' 'api.sock is for the group of the proxy'
 is "$(stat -c '%a %u %g' /run/bulkhead/local.sock)" '600 0 0' 'local.sock is for root'
 is "$(stat -c '%a %u' /data/bulkhead/api)" '700 901' 'the state is for api alone'
-refuses 'a second supervisor is refused' timeout 10 "$daemon"
+refuses 'a second supervisor is refused' timeout 10 "$DAEMON"
 
 # -- a token, by which HAProxy's side is let in --
 post /tokens '{"name":"t","role":"admin"}'
 is "$STATUS" 201 'root mints a token'
 token=$(field .token)
-is "$(outside "https://api.$domain/api/v1/host" -H "Authorization: Bearer $token")" 200 'it opens the API through HAProxy'
-is "$(outside "https://api.$domain/api/v1/host")" 401 'without it: 401'
-is "$(outside "https://nobody.$domain/")" 404 'another host: 404'
+is "$(outside "https://api.$DOMAIN/api/v1/host" -H "Authorization: Bearer $token")" 200 'it opens the API through HAProxy'
+is "$(outside "https://api.$DOMAIN/api/v1/host")" 401 'without it: 401'
+is "$(outside "https://nobody.$DOMAIN/")" 404 'another host: 404'
 post /realms '{"name":"r"}'
 post /projects "{\"name\":\"p\",\"realm\":\"$(field .id)\"}"
 project=$(field .id)
@@ -144,7 +97,7 @@ kill "$proxy"
 wait "$proxy" || true
 web_start
 runs 'HAProxy is restarted: it gets all routes again' until_true 5 routed "$project-$www=10.77.0.2:80"
-is "$(outside "https://api.$domain/api/v1/host" -H "Authorization: Bearer $token")" 200 'and the API answers through it'
+is "$(outside "https://api.$DOMAIN/api/v1/host" -H "Authorization: Bearer $token")" 200 'and the API answers through it'
 
 # -- death between a decision and its end --
 create tomb
@@ -165,11 +118,5 @@ is "$(routes)" '' 'no route is left'
 is "$(find /data/bulkhead/api/spool -mindepth 1 | wc -l)" 0 'nothing is left in the spool'
 
 # -- the end --
-"$daemon" shutdown 2>>"$log"
-is "$?" 0 'shutdown waits for the daemon'
-refuses 'which has ended' kill -0 "$supervisor"
-wait "$supervisor" && status=0 || status=$?
-is "$status" 0 'with code 0'
-# System call 157, prctl, is the leak check's own, at the very end of a confined role.
-unlike "$(grep -E 'AddressSanitizer|runtime error|denied system call' "$log" | grep -v 'call  0157' | head -n 3)" . 'no finding of the sanitizers, no denied system call'
+roles_end
 finish

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (body != NULL && spec_read(body, &spec, &err) == 0) {
 		require(spec.name[0] != '\0' && strpbrk(spec.name, "./ _") == NULL && strlen(spec.name) <= CONTAINER_NAME_MAX);
-		require(spec.port >= 1 && spec.port <= 65535 && spec.pids_max >= 1 && spec.memory_max >= 0);
+		require(spec.port >= 0 && spec.port <= 65535 && spec.pids_max >= 1 && spec.memory_max >= 0);
 		memset(&message, 0, sizeof message);
 		require(spec_command_pack(spec.command, message.command, sizeof message.command, &message.command_size,
 					  &err) == 0);

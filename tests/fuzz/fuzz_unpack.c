@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fuzz_unpack: an uploaded image. Whatever it holds, nothing but files, folders, links and pipes may come of it. */
-// link: daemon/engine/unpack.c -larchive -lcrypto -lseccomp
+/* fuzz_unpack: a layer of an uploaded image. Whatever it holds, nothing but files, folders, links, pipes and deletions may come of it. */
+// link: daemon/engine/unpack.c daemon/engine/stream.c daemon/engine/whiteout.c -larchive -lcrypto -lseccomp
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
@@ -29,9 +29,20 @@ static void require(bool holds)
 static int entry_look(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
 	(void)kind;
-	require(S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) || S_ISLNK(st->st_mode) || S_ISFIFO(st->st_mode));
+	require(S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) || S_ISLNK(st->st_mode) || S_ISFIFO(st->st_mode) ||
+		(S_ISCHR(st->st_mode) && st->st_rdev == 0));
 	if (at->level > 0)
 		(void)remove(path);
+	return 0;
+}
+
+static int opaque(int fd, void *data, struct error *err)
+{
+	struct stat st;
+
+	(void)data;
+	(void)err;
+	require(fstat(fd, &st) == 0 && S_ISDIR(st.st_mode));
 	return 0;
 }
 
@@ -50,10 +61,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(home != -1 && (mkdir(folder, 0700) == 0 || access(folder, W_OK) == 0) && chdir(folder) == 0);
 	require(fd_write_full(fd, data, size) == 0 && lseek(fd, 0, SEEK_SET) == 0);
 
+	const struct unpack unpack = {
+		.tar = { .fd = fd, .size = size }, .bytes_max = BYTES_MAX, .entries_max = ENTRIES_MAX, .layer = true, .opaque = opaque,
+	};
 	require(unpack_prepare(&err) == 0);
-	int rc = unpack_tar(fd, BYTES_MAX, ENTRIES_MAX, &result, &err);
+	int rc = unpack_tar(&unpack, &result, &err);
 	require(rc == 0 || (rc == -1 && err.code != 0 && err.message[0] != '\0'));
-	require(rc == -1 || (result.bytes <= BYTES_MAX && result.entries >= 1 && result.entries <= ENTRIES_MAX &&
+	require(rc == -1 || (result.bytes <= BYTES_MAX && result.entries <= ENTRIES_MAX &&
 			     hex_valid(result.digest, DIGEST_TEXT - 1)));
 
 	require(fchdir(home) == 0);

@@ -59,6 +59,19 @@ static void a_user_has_ids_groups_and_home(void **state)
 	assert_string_equal(account.name, "www");
 }
 
+static void a_group_that_is_named_is_the_only_one(void **state)
+{
+	(void)state;
+	assert_ok(account_find(root, "www:web", &account, &err), &err);
+	assert_int_equal(account.uid, 33);
+	assert_int_equal(account.gid, 40);
+	assert_int_equal(account.group_count, 0);
+	assert_string_equal(account.home, "/var/www");
+	assert_ok(account_find(root, "12:7", &account, &err), &err);
+	assert_int_equal(account.uid, 12);
+	assert_int_equal(account.gid, 7);
+}
+
 static void nobody_named_is_root(void **state)
 {
 	(void)state;
@@ -89,7 +102,7 @@ static void a_home_that_is_no_path_is_the_root(void **state)
 
 static void others_do_not_exist(void **state)
 {
-	static const char *const names[] = { "nobody", "bad", "65536", "99999999999", "-1", "ww", "www:x", "\n" };
+	static const char *const names[] = { "nobody", "bad", "65536", "99999999999", "-1", "ww", "www:x", "www:65536", "\n" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++) {
@@ -130,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_user_has_ids_groups_and_home, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_group_that_is_named_is_the_only_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_named_is_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_number_needs_no_entry, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_home_that_is_no_path_is_the_root, setup, teardown),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: tests/unit/stub_request.c daemon/api/containers.c daemon/api/lifecycle.c daemon/api/operation.c daemon/api/removal.c
+// link: tests/unit/stub_request.c daemon/api/containers.c daemon/api/defaults.c daemon/api/lifecycle.c daemon/api/operation.c daemon/api/removal.c
 // link: daemon/api/runtime.c daemon/api/merge.c daemon/api/spec.c daemon/api/name.c daemon/api/allocate.c daemon/api/page.c
 // link: daemon/api/idempotency.c daemon/api/store.c -lsqlite3 -lcrypto
 #include "tests/unit/unit.h"
@@ -92,6 +92,7 @@ static int bench_open(void **state)
 	stub_sql("INSERT INTO realms (id, name, sharing, created) VALUES (?1, 'a', 'realm', 1), ('" OTHER "', 'b', 'realm', 1)", REALM);
 	stub_sql("INSERT INTO projects (id, realm, name, created) VALUES (?1, ?1, 'p', 1), ('" OTHER "', '" OTHER "', 'p', 1)", REALM);
 	stub_sql("INSERT INTO images (id, name, digest, bytes, entries, created) VALUES (?1, 'guest', 'd', 1, 1, 1)", IMAGE);
+	stub_sql("INSERT INTO image_layers (image, position, digest) VALUES (?1, 0, 'd')", IMAGE);
 	assert_int_equal(stub_call(containers_create, "{\"project\":\"" REALM "\",\"image\":\"guest\",\"name\":\"x\"}"), 0);
 	assert_int_equal(asked, MESSAGE_CONTAINER_START);
 	engine_says(0);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: tests/unit/stub_request.c daemon/api/images.c daemon/api/auth.c daemon/api/name.c daemon/api/page.c
+// link: tests/unit/stub_request.c daemon/api/images.c daemon/api/image.c daemon/api/defaults.c daemon/api/spec.c daemon/api/auth.c daemon/api/name.c daemon/api/page.c
 // link: daemon/api/store.c -lsqlite3 -lcrypto
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "daemon/api/peer.h"
 #include "daemon/api/resources.h"
@@ -18,6 +20,7 @@
 
 /* The engine: keeps its last question. */
 static uint32_t asked;
+static char asked_digest[DIGEST_TEXT];
 static peer_answer_cb *answer_cb;
 static void *answer_data;
 
@@ -25,12 +28,12 @@ int peer_ask(struct peer *peer, uint32_t type, const void *payload, size_t size,
 	     peer_answer_cb *cb, void *data, struct error *err)
 {
 	(void)peer;
-	(void)payload;
 	(void)size;
 	(void)fd;
 	(void)timeout_ms;
 	(void)err;
 	asked = type;
+	snprintf(asked_digest, sizeof asked_digest, "%s", ((const struct image_message *)payload)->digest);
 	answer_cb = cb;
 	answer_data = data;
 	return 0;
@@ -47,13 +50,24 @@ int upload_finish(struct upload *upload, char ret_digest[DIGEST_TEXT], struct er
 int upload_reader(const struct upload *upload)
 {
 	(void)upload;
-	return -1;
+	return STDERR_FILENO;
 }
 
-static void engine_says(int code, uint64_t bytes, uint64_t entries)
+static struct image_content_message content;
+
+/* What the engine answers when it does not fail. */
+static void content_set(const char *digest, const char *lower, const char *upper)
 {
-	struct result_message result = { .bytes = bytes, .entries = entries };
-	struct message message = { .type = MESSAGE_RESULT, .payload = &result };
+	content = (struct image_content_message){ .bytes = 50, .entries = 7, .layer_count = upper == NULL ? 1 : 2 };
+	strcpy(content.digest, digest);
+	strcpy(content.layers[0], lower);
+	if (upper != NULL)
+		strcpy(content.layers[1], upper);
+}
+
+static void engine_says(int code)
+{
+	struct message message = { .type = asked == MESSAGE_IMAGE_IMPORT ? MESSAGE_IMAGE_CONTENT : MESSAGE_RESULT, .payload = &content };
 	struct error err = ERROR_INIT;
 
 	asked = 0;
@@ -91,6 +105,7 @@ static int bench_close(void **state)
 static void image_add(const char *id, const char *realm)
 {
 	stub_sql("INSERT INTO images (id, realm, name, digest, bytes, entries, created) VALUES (?1, NULL, 'x', '" DIGEST "', 5, 6, 1)", id);
+	stub_sql("INSERT INTO image_layers (image, position, digest) VALUES (?1, 0, '" DIGEST "')", id);
 	if (realm != NULL)
 		stub_sql(*realm == 'a' ? "UPDATE images SET realm = '" A "' WHERE id = ?1" :
 					 "UPDATE images SET realm = '" B "' WHERE id = ?1", id);
@@ -136,7 +151,7 @@ static void a_digest_means_one_image_or_none(void **state)
 	strcpy(stub.request.id, "of-a");
 	stub_call(images_delete, NULL);
 	assert_int_equal(asked, MESSAGE_IMAGE_DELETE);
-	engine_says(0, 0, 0);
+	engine_says(0);
 	assert_int_equal(stub.status, 204);
 }
 
@@ -200,45 +215,89 @@ static int64_t number(const char *key)
 static void an_archive_that_is_known_is_not_unpacked_again(void **state)
 {
 	(void)state;
+	content_set(DIGEST, DIGEST, NULL);
 	assert_int_equal(head("a", A), 0);
 	assert_int_equal(stub_call(images_create, NULL), 0);
 	assert_int_equal(asked, MESSAGE_IMAGE_IMPORT);
-	engine_says(0, 50, 7);
+	engine_says(0);
 	assert_int_equal(stub.status, 201);
 	assert_int_equal(number("bytes"), 50);
+	assert_true(json_is_null(json_object_get(stub.body, "config")));
 	assert_int_equal(stub_call(images_create, NULL), 200);
-	assert_int_equal(head("b", B), 0);
-	assert_int_equal(stub_call(images_create, NULL), 201);
-	assert_int_equal(number("bytes"), 50);
-	assert_int_equal(number("entries"), 7);
 	assert_int_equal(asked, 0);
+
+	/* Of another realm: it has shown that it has the archive, and gets a row of its own. */
+	assert_int_equal(head("b", B), 0);
+	assert_int_equal(stub_call(images_create, NULL), 0);
+	engine_says(0);
+	assert_int_equal(stub.status, 201);
+	assert_int_equal(stub_count("SELECT count(*) FROM images"), 2);
 }
 
-/* The engine has the layer from before a crash, and does not count again. */
-static void a_layer_without_a_row_is_unpacked_anew(void **state)
+static const char *layer(size_t at)
+{
+	return json_string_value(json_array_get(json_object_get(stub.body, "layers"), at));
+}
+
+static void an_image_has_layers_and_a_config(void **state)
 {
 	(void)state;
+	content_set("m1", "base", "app");
+	content.described = 1;
+	content.config = (struct image_config){ .command_size = 6, .environment_size = 8, .stop_signal = 3, .port = 8080 };
+	memcpy(content.config.command, "sh\0-c\0", 6);
+	memcpy(content.config.environment, "A=1\0A=2\0", 8);
+	strcpy(content.config.user, "www");
 	assert_int_equal(head("a", A), 0);
 	stub_call(images_create, NULL);
-	assert_int_equal(asked, MESSAGE_IMAGE_IMPORT);
-	engine_says(0, 0, 0);
-	assert_int_equal(asked, MESSAGE_IMAGE_DELETE);
-	engine_says(0, 0, 0);
-	assert_int_equal(asked, MESSAGE_IMAGE_IMPORT);
-	engine_says(0, 50, 7);
+	engine_says(0);
 	assert_int_equal(stub.status, 201);
-	assert_int_equal(number("bytes"), 50);
+	assert_string_equal(json_string_value(json_object_get(stub.body, "digest")), "m1");
+	assert_string_equal(layer(0), "base");
+	assert_string_equal(layer(1), "app");
+	char *config = json_dumps(json_object_get(stub.body, "config"), JSON_COMPACT);
+	assert_string_equal(config, "{\"command\":[\"sh\",\"-c\"],\"environment\":{\"A\":\"2\"},\"user\":\"www\",\"cwd\":null,"
+				    "\"stop_signal\":3,\"port\":8080}");
+	free(config);
 
-	/* Or another upload was quicker: its row knows. */
-	stub_sql("UPDATE images SET realm = ?1", B);
-	stub_sql("DELETE FROM images WHERE name = ?1", "x");
-	stub_sql("UPDATE images SET digest = ?1", "other");
+	/* The same image in another archive. */
 	stub_call(images_create, NULL);
-	stub_sql("UPDATE images SET digest = ?1", DIGEST);
-	engine_says(0, 0, 0);
+	engine_says(0);
+	assert_int_equal(stub.status, 200);
+	assert_int_equal(stub_count("SELECT count(*) FROM image_layers"), 2);
+}
+
+static void only_layers_of_no_other_image_go(void **state)
+{
+	char first[ID_TEXT];
+
+	(void)state;
+	assert_int_equal(head("a", A), 0);
+	content_set("m1", "base", "app");
+	stub_call(images_create, NULL);
+	engine_says(0);
+	snprintf(first, sizeof first, "%s", json_string_value(json_object_get(stub.body, "id")));
+	content_set("m2", "base", "other");
+	stub_call(images_create, NULL);
+	engine_says(0);
 	assert_int_equal(stub.status, 201);
-	assert_int_equal(number("bytes"), 50);
+
+	snprintf(stub.request.id, sizeof stub.request.id, "%s", first);
+	stub_call(images_delete, NULL);
+	assert_int_equal(asked, MESSAGE_IMAGE_DELETE);
+	assert_string_equal(asked_digest, "app");
+	engine_says(EIO); /* it goes when the engine is told next */
 	assert_int_equal(asked, 0);
+	assert_int_equal(stub.status, 204);
+
+	strcpy(stub.request.id, "m2");
+	stub_call(images_delete, NULL);
+	assert_int_equal(asked, MESSAGE_IMAGE_DELETE);
+	engine_says(0);
+	assert_int_equal(asked, MESSAGE_IMAGE_DELETE);
+	engine_says(0);
+	assert_int_equal(stub.status, 204);
+	assert_int_equal(stub_count("SELECT count(*) FROM image_layers"), 0);
 }
 
 static void only_the_archives_faults_are_the_clients(void **state)
@@ -252,7 +311,7 @@ static void only_the_archives_faults_are_the_clients(void **state)
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		assert_int_equal(head("a", A), 0);
 		stub_call(images_create, NULL);
-		engine_says(kinds[i].code, 0, 0);
+		engine_says(kinds[i].code);
 		assert_int_equal(stub.status, kinds[i].status);
 	}
 }
@@ -266,7 +325,8 @@ int main(void)
 		TEST(the_head_is_enough_to_refuse),
 		TEST(images_are_limited),
 		TEST(an_archive_that_is_known_is_not_unpacked_again),
-		TEST(a_layer_without_a_row_is_unpacked_anew),
+		TEST(an_image_has_layers_and_a_config),
+		TEST(only_layers_of_no_other_image_go),
 		TEST(only_the_archives_faults_are_the_clients),
 	};
 

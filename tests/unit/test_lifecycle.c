@@ -71,7 +71,7 @@ bool layer_exists(const char digest[DIGEST_TEXT]) { return digest != NULL; }
 int runtime_init(struct error *err) { (void)err; return 0; }
 void runtime_remove(const char id[ID_TEXT], bool keep) { (void)id; (void)keep; }
 int32_t init_exit_status(int pidfd, bool killed) { return pidfd == -1 && killed; }
-int init_halt_signal(pid_t pid, bool system) { return pid == -1 && system; }
+int init_halt_signal(pid_t pid, bool system, int wanted) { return pid == -1 && system ? wanted : 0; }
 
 pid_t helper_fork(const struct container *c, int *ret_socket, struct error *err)
 {

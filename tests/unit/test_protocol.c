@@ -30,6 +30,10 @@ static const struct {
 	{ MESSAGE_EXEC_REPLY, 0 },
 	{ MESSAGE_EXEC_GO, 0 },
 	{ MESSAGE_EXEC_END, sizeof(struct exec_end_message) },
+	{ MESSAGE_IMAGE_CONTENT, sizeof(struct image_content_message) },
+	{ MESSAGE_PULL_START, 0 },
+	{ MESSAGE_PULL, sizeof(struct pull_message) },
+	{ MESSAGE_PULL_PROGRESS, sizeof(struct pull_progress_message) },
 };
 
 static struct error err;
@@ -113,6 +117,17 @@ static void every_string_must_end(void **state)
 		ENDLESS(MESSAGE_EXEC, exec_message, folder),
 		ENDLESS(MESSAGE_EXEC_END, exec_end_message, field),
 		ENDLESS(MESSAGE_EXEC_END, exec_end_message, message),
+		ENDLESS(MESSAGE_CONTAINER_START, container_message, user),
+		ENDLESS(MESSAGE_CONTAINER_START, container_message, folder),
+		ENDLESS(MESSAGE_IMAGE_CONTENT, image_content_message, digest),
+		ENDLESS(MESSAGE_IMAGE_CONTENT, image_content_message, layers[CONTAINER_LAYERS_MAX - 1]),
+		ENDLESS(MESSAGE_IMAGE_CONTENT, image_content_message, config.user),
+		ENDLESS(MESSAGE_IMAGE_CONTENT, image_content_message, config.folder),
+		ENDLESS(MESSAGE_PULL, pull_message, reference),
+		ENDLESS(MESSAGE_PULL, pull_message, user),
+		ENDLESS(MESSAGE_PULL, pull_message, password),
+		ENDLESS(MESSAGE_PULL, pull_message, ca),
+		ENDLESS(MESSAGE_PULL_PROGRESS, pull_progress_message, digest),
 	};
 
 	for (size_t i = 0; i < COUNT(strings); i++) {

@@ -26,7 +26,7 @@ static void defaults(void **state)
 
 	assert_int_equal(read_text("{" BASE "}", &spec, &err), 0);
 	assert_string_equal(spec.name, "www");
-	assert_int_equal(spec.port, 80);
+	assert_int_equal(spec.port, 0); /* as the image says */
 	assert_int_equal(spec.memory_max, 0);
 	assert_true(spec.swap_max == SPEC_NO_LIMIT);
 	assert_int_equal(spec.cpu_weight, 100);

@@ -211,6 +211,8 @@ static void more_than_the_channel_takes_is_told_whole(void **state)
 		  &err);
 	assert_ok(store_do(bench.api.store, &err, "INSERT INTO images (id, realm, name, digest, bytes, entries, created) VALUES"
 			   " ('3', 'r', 'a', 'aa', 1, 1, 1)", ""), &err);
+	assert_ok(store_do(bench.api.store, &err, "INSERT INTO image_layers (image, position, digest) VALUES"
+			   " ('1', 0, 'aa'), ('2', 0, 'aa'), ('2', 1, 'bb'), ('3', 0, 'aa')", ""), &err);
 	sync_begin(bench.sync);
 	question();
 	run();

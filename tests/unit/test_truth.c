@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/engine/container.h"
+#include "daemon/engine/import.h"
 #include "daemon/engine/layer.h"
 #include "daemon/engine/truth.h"
 #include "daemon/lib/hostcfg.h"
@@ -27,6 +28,11 @@ int lifecycle_start(struct container *c, uint64_t serial, struct error *err)
 	c->state = CONTAINER_STATE_RUNNING;
 	started++;
 	return 0;
+}
+
+bool import_uses(const char digest[DIGEST_TEXT])
+{
+	return digest[0] == 'e';
 }
 
 int lifecycle_stop(struct container *c, uint32_t timeout_ms, uint64_t serial, struct error *err)

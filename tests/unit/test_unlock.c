@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/cli/unlock.c
+// link: daemon/cli/unlock.c daemon/cli/prompt.c
 #include "tests/unit/unit.h"
 
 #include <errno.h>

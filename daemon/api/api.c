@@ -14,6 +14,7 @@
 
 #include "daemon/api/fetch.h"
 #include "daemon/api/lifecycle.h"
+#include "daemon/api/merge.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/removal.h"
 #include "daemon/api/runtime.h"
@@ -64,10 +65,16 @@ static void peer_event(struct peer *peer, const struct message *message, void *d
 {
 	struct api *api = data;
 
-	if (peer == api->engine && message->type == MESSAGE_CONTAINER_STATE)
-		runtime_take(api->store, message->payload);
-	else
+	if (peer == api->engine && message->type == MESSAGE_CONTAINER_STATE) {
+		const struct container_state_message *state = message->payload;
+		runtime_take(api->store, state);
+		if (state->unmerged != 0)
+			merge_take_unmerged(api->store, state->id);
+	} else if (peer == api->engine && message->type == MESSAGE_UNPROFITABLE) {
+		merge_take_unprofitable(api->store, ((const struct container_id_message *)message->payload)->id);
+	} else {
 		log_error("a peer sent a frame of type %u, which api does not take", message->type);
+	}
 }
 
 static void peer_closed(struct peer *peer, void *data)

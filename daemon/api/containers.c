@@ -120,8 +120,9 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 {
 	cleanup_query sqlite3_stmt *row = store_query(api->store, err, SELECT " c.id = ?", "s", id);
 	int step = row == NULL ? -1 : query_step(row, err);
+	int64_t merge;
 
-	if (step == -1)
+	if (step == -1 || merge_now(api->store, id, &merge, err) == -1)
 		return -1;
 	if (step == 0)
 		return error_set(err, ENOENT, "there is no such container");
@@ -135,7 +136,7 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 		.cpu_percent = (uint32_t)query_int(row, 16),
 		.cpu_weight = (uint32_t)query_int(row, 17),
 		.pids_max = (uint32_t)query_int(row, 18),
-		.merge = (uint32_t)query_int(row, 19),
+		.merge = (uint32_t)merge,
 	};
 	snprintf(message->id, sizeof message->id, "%s", query_text(row, 0));
 	snprintf(message->project, sizeof message->project, "%s", query_text(row, 1));

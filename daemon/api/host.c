@@ -4,6 +4,7 @@
  * platform: it tells of all realms.
  */
 #include <errno.h>
+#include <unistd.h>
 
 #include "daemon/api/api.h"
 #include "daemon/api/page.h"
@@ -43,6 +44,32 @@ static json_t *containers_json(struct request *request, const struct host_status
 	return json_pack("{s:I, s:i}", "total", (json_int_t)total, "running", (int)status->containers_running);
 }
 
+/* Whose pages are merged with one another now: one realm, or `host` realms. */
+static json_t *merging_realms_json(struct request *request)
+{
+	struct error err = ERROR_INIT;
+	json_t *realms = json_array();
+	cleanup_query sqlite3_stmt *row =
+		store_query(request->api->store, &err,
+			    "SELECT DISTINCT p.realm FROM containers c JOIN projects p ON p.id = c.project"
+			    " JOIN temp.runtime r ON r.id = c.id WHERE c.merge = 1 AND r.state IN (1, 2, 3) ORDER BY 1", "");
+
+	while (row != NULL && query_step(row, &err) == 1)
+		json_array_append_new(realms, json_string(query_text(row, 0)));
+	return realms;
+}
+
+static json_t *ksm_json(struct request *request, const struct host_status_message *status)
+{
+	uint64_t saved = (status->ksm_pages_sharing + status->ksm_pages_zero) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "running", status->ksm_run == 1, "pages_shared",
+			 (json_int_t)status->ksm_pages_shared, "pages_sharing", (json_int_t)status->ksm_pages_sharing,
+			 "pages_zero", (json_int_t)status->ksm_pages_zero, "bytes_merged", (json_int_t)saved, "profit",
+			 (json_int_t)status->ksm_profit, "full_scans", (json_int_t)status->ksm_full_scans, "scan_cpu_ms",
+			 (json_int_t)status->ksm_scan_ms, "realms", merging_realms_json(request));
+}
+
 static void host_answered(const struct message *answer, const struct error *err, void *data)
 {
 	struct request *request = data;
@@ -62,11 +89,7 @@ static void host_answered(const struct message *answer, const struct error *err,
 	json_object_set_new(body, "swap",
 			    json_pack("{s:I, s:I, s:b}", "total", (json_int_t)status->swap_total, "used",
 				      (json_int_t)status->swap_used, "encrypted", (int)status->swap_encrypted));
-	json_object_set_new(body, "ksm",
-			    json_pack("{s:b, s:I, s:I, s:I, s:I}", "running", status->ksm_run == 1, "pages_shared",
-				      (json_int_t)status->ksm_pages_shared, "pages_sharing",
-				      (json_int_t)status->ksm_pages_sharing, "full_scans",
-				      (json_int_t)status->ksm_full_scans, "profit", (json_int_t)status->ksm_profit));
+	json_object_set_new(body, "ksm", ksm_json(request, status));
 	json_object_set_new(body, "firewall",
 			    json_pack("{s:b, s:i}", "installed", (int)status->firewall_installed, "live",
 				      (int)status->firewall_live));

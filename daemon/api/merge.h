@@ -10,6 +10,8 @@
 #ifndef BULKHEAD_API_MERGE_H
 #define BULKHEAD_API_MERGE_H
 
+#include <stdint.h>
+
 struct error;
 struct store;
 
@@ -19,5 +21,18 @@ struct store;
  * stopped or failed loses its claim to the one that starts now.
  */
 int merge_decide(struct store *store, const char *id, struct error *err);
+
+/*
+ * What the engine is told of a container: its row says 1, and nothing has come in
+ * between (found unprofitable, another `sharing` of its realm) that speaks against it. A
+ * container that runs keeps what it has all the same.
+ */
+int merge_now(struct store *store, const char *id, int64_t *ret_merge, struct error *err);
+
+/* Words of the engine; what goes wrong is logged. It runs without having opted in: its claim is void. */
+void merge_take_unmerged(struct store *store, const char *id);
+
+/* It gains nothing: it is started without merging until `sharing` of its realm is set anew. */
+void merge_take_unprofitable(struct store *store, const char *id);
 
 #endif

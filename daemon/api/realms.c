@@ -54,6 +54,13 @@ void realms_show(struct request *request)
 	realm_answer(request, 200, request->id);
 }
 
+static int sharing_check(const char *sharing, struct error *err)
+{
+	if (strcmp(sharing, "none") != 0 && strcmp(sharing, "realm") != 0 && strcmp(sharing, "host") != 0)
+		return error_field(err, "sharing", "sharing must be none, realm or host");
+	return 0;
+}
+
 void realms_create(struct request *request)
 {
 	char name[NAME_MAX_LABEL + 1], sharing[8] = "realm", id[ID_TEXT];
@@ -67,11 +74,7 @@ void realms_create(struct request *request)
 
 	if (json_read(request->json, "", fields, 2, &err) == -1 || name_check(name, "name", &err) == -1)
 		goto fail;
-	if (strcmp(sharing, "none") != 0 && strcmp(sharing, "realm") != 0 && strcmp(sharing, "host") != 0) {
-		error_field(&err, "sharing", "sharing must be none, realm or host");
-		goto fail;
-	}
-	if (store_begin(store, &err) == -1)
+	if (sharing_check(sharing, &err) == -1 || store_begin(store, &err) == -1)
 		goto fail;
 	before = idempotency_check(request, id);
 	if (before != 0) {
@@ -90,6 +93,41 @@ void realms_create(struct request *request)
 	if (idempotency_record(request, id, &err) == -1 || store_commit(store, &err) == -1)
 		goto fail;
 	realm_answer(request, 201, id);
+	return;
+
+fail:
+	store_rollback(store);
+	request_fail_error(request, &err);
+}
+
+/*
+ * What runs keeps what it has opted in to: no process of a container can be told
+ * to leave from outside. merge.h holds other realms back until it has ended.
+ */
+void realms_change(struct request *request)
+{
+	char sharing[8];
+	struct store *store = request->api->store;
+	struct error err = ERROR_INIT;
+	const struct json_field fields[] = {
+		{ "sharing", JSON_KIND_STRING, true, 1, sizeof sharing - 1, sharing, NULL },
+	};
+	int count;
+
+	if (json_read(request->json, "", fields, 1, &err) == -1 || sharing_check(sharing, &err) == -1 ||
+	    store_begin(store, &err) == -1)
+		goto fail;
+	count = store_run(store, &err, "UPDATE realms SET sharing = ? WHERE id = ?", "ss", sharing, request->id);
+	if (count == -1 ||
+	    store_do(store, &err,
+		     "UPDATE containers SET unprofitable = 0 WHERE project IN (SELECT id FROM projects WHERE realm = ?)", "s",
+		     request->id) == -1 ||
+	    store_commit(store, &err) == -1)
+		goto fail;
+	if (count == 0)
+		request_fail_missing(request, "realm", NULL);
+	else
+		realm_answer(request, 200, request->id);
 	return;
 
 fail:

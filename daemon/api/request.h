@@ -35,7 +35,7 @@ struct caller {
 	char token[ID_TEXT];  /* its id; "" for root on the host, through local.sock */
 };
 
-enum method { METHOD_GET = 1, METHOD_POST = 2, METHOD_DELETE = 4 };
+enum method { METHOD_GET = 1, METHOD_POST = 2, METHOD_DELETE = 4, METHOD_PATCH = 8 };
 
 enum route_body {
 	ROUTE_BODY_NONE,   /* none, or {} with POST; anything else is refused */

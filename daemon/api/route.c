@@ -20,6 +20,7 @@ const struct api_route api_routes[] = {
 	{ METHOD_GET, V1 "realms", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE, realms_list },
 	{ METHOD_POST, V1 "realms", CALLER_ADMIN, false, true, ROUTE_BODY_JSON, "", realms_create },
 	{ METHOD_GET, V1 "realms/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", realms_show },
+	{ METHOD_PATCH, V1 "realms/*", CALLER_ADMIN, false, true, ROUTE_BODY_JSON, "", realms_change },
 	{ METHOD_DELETE, V1 "realms/*", CALLER_ADMIN, false, true, ROUTE_BODY_NONE, "", realms_delete },
 
 	{ METHOD_GET, V1 "projects", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE " realm ", projects_list },
@@ -48,6 +49,7 @@ const struct api_route api_routes[] = {
 	{ METHOD_POST, V1 "containers/*/stop", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " timeout ",
 	  containers_stop },
 	{ METHOD_POST, V1 "containers/*/exec", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", exec_run },
+	{ METHOD_GET, V1 "containers/*/merging", CALLER_READER, false, false, ROUTE_BODY_NONE, "", containers_merging },
 };
 
 const size_t api_route_count = sizeof api_routes / sizeof api_routes[0];
@@ -87,12 +89,13 @@ const struct api_route *route_find(const char *path, enum method method, char *r
 
 const char *route_allow(unsigned int methods)
 {
-	static const char *const texts[8] = {
+	static const char *const texts[16] = {
 		"", "GET, HEAD", "POST", "GET, HEAD, POST", "DELETE", "GET, HEAD, DELETE", "POST, DELETE",
-		"GET, HEAD, POST, DELETE",
+		"GET, HEAD, POST, DELETE", "PATCH", "GET, HEAD, PATCH", "POST, PATCH", "GET, HEAD, POST, PATCH",
+		"DELETE, PATCH", "GET, HEAD, DELETE, PATCH", "POST, DELETE, PATCH", "GET, HEAD, POST, DELETE, PATCH",
 	};
 
-	return texts[methods & 7];
+	return texts[methods & 15];
 }
 
 bool route_query_known(const struct api_route *route, const char *key)

@@ -150,6 +150,8 @@ static void request_head(struct server *server, struct request *request, const c
 		request->method = METHOD_POST;
 	else if (strcmp(method, "DELETE") == 0)
 		request->method = METHOD_DELETE;
+	else if (strcmp(method, "PATCH") == 0)
+		request->method = METHOD_PATCH;
 	else
 		known = false;
 	if (strlen(path) < sizeof request->path) {

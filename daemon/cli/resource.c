@@ -23,6 +23,7 @@ enum arguments {
 	ARGUMENTS_ID,     /* ID */
 	ARGUMENTS_NAME,   /* NAME [KEY=VALUE...] */
 	ARGUMENTS_FIELDS, /* [KEY=VALUE...] */
+	ARGUMENTS_CHANGE, /* ID [KEY=VALUE...] */
 	ARGUMENTS_FILE,   /* FILE NAME [KEY=VALUE...] */
 	ARGUMENTS_PULL,   /* REFERENCE [KEY=VALUE...] */
 };
@@ -41,6 +42,7 @@ static const struct verb {
 	{ "realm", "list", "GET", "/realms", "", ARGUMENTS_LIST, "" },
 	{ "realm", "show", "GET", "/realms/", "", ARGUMENTS_ID, "ID" },
 	{ "realm", "create", "POST", "/realms", "", ARGUMENTS_NAME, "NAME" },
+	{ "realm", "change", "PATCH", "/realms/", "", ARGUMENTS_CHANGE, "ID sharing=none|realm|host" },
 	{ "realm", "delete", "DELETE", "/realms/", "", ARGUMENTS_ID, "ID" },
 	{ "project", "list", "GET", "/projects", "", ARGUMENTS_LIST, "" },
 	{ "project", "show", "GET", "/projects/", "", ARGUMENTS_ID, "ID" },
@@ -58,6 +60,7 @@ static const struct verb {
 	  "NAME project=ID image=IMAGE [port:=PORT] [command:='[\"...\"]']" },
 	{ "container", "start", "POST", "/containers/", "/start", ARGUMENTS_ID, "ID" },
 	{ "container", "stop", "POST", "/containers/", "/stop", ARGUMENTS_ID, "ID" },
+	{ "container", "merging", "GET", "/containers/", "/merging", ARGUMENTS_ID, "ID" },
 	{ "container", "delete", "DELETE", "/containers/", "", ARGUMENTS_ID, "ID" },
 };
 
@@ -218,6 +221,11 @@ static int verb_run(const struct http_target *target, const struct verb *verb, i
 		if (resource_fields(fields, count, words, err) < 0)
 			return -1;
 		break;
+	case ARGUMENTS_CHANGE:
+		fits = count >= 1 && call_escape(words[0], word, sizeof word);
+		if (fits && resource_fields(fields, count - 1, words + 1, err) < 0)
+			return -1;
+		break;
 	case ARGUMENTS_NAME:
 		fits = count >= 1;
 		if (fits && named_read(fields, "name", count, words, err) < 0)
@@ -255,6 +263,7 @@ static int verb_run(const struct http_target *target, const struct verb *verb, i
 		result = call_json(target, verb->method, path, NULL, &answer, err);
 		break;
 	case ARGUMENTS_FIELDS:
+	case ARGUMENTS_CHANGE:
 	case ARGUMENTS_NAME:
 		result = call_json(target, verb->method, path, fields, &answer, err);
 		break;

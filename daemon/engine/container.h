@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/engine/governor.h"
 #include "daemon/lib/protocol.h"
 
 struct error;
@@ -41,6 +42,7 @@ struct container {
 	struct loop_source *cleaner; /* what it left is being cleaned up: no start, no removal meanwhile */
 	unsigned tries;    /* looks at whether its processes are gone */
 	char failure[384]; /* why the start failed, or "" */
+	struct governor_trial trial; /* of what merging brings it */
 	struct waiter *start_waiters, *end_waiters, *delete_waiters;
 };
 

@@ -16,11 +16,13 @@
 #include "daemon/engine/confine.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/firewall.h"
+#include "daemon/engine/governor.h"
 #include "daemon/engine/import.h"
 #include "daemon/engine/layer.h"
 #include "daemon/engine/lifecycle.h"
 #include "daemon/engine/merge.h"
 #include "daemon/engine/netdev.h"
+#include "daemon/engine/profit.h"
 #include "daemon/engine/puller.h"
 #include "daemon/engine/session.h"
 #include "daemon/engine/status.h"
@@ -81,11 +83,23 @@ static void state_tell(const struct container *container, const char *message)
 		.pid = container->state == CONTAINER_STATE_RUNNING ? (uint32_t)container->init : 0,
 		.exit_status = container->exit_status,
 		.start_ms = container->start_ms,
+		.unmerged = container->state == CONTAINER_STATE_RUNNING && container->message.merge == 0,
 	};
 
 	memcpy(state.id, container->message.id, sizeof state.id);
 	snprintf(state.message, sizeof state.message, "%s", message);
 	frame_send(MESSAGE_CONTAINER_STATE, 0, &state, sizeof state);
+	struct container *c = container_find(container->message.id);
+	if (c != NULL && c->state == CONTAINER_STATE_RUNNING && c->message.merge != 0 && c->trial.measured_ms == 0)
+		governor_quicken(c);
+}
+
+static void unprofitable_tell(const struct container *container)
+{
+	struct container_id_message message = { 0 };
+
+	memcpy(message.id, container->message.id, sizeof message.id);
+	frame_send(MESSAGE_UNPROFITABLE, 0, &message, sizeof message);
 }
 
 static void import_done(const struct image_content_message *content, const struct error *err, void *data)
@@ -268,6 +282,45 @@ static void host_status(const struct message *message)
 	frame_send(MESSAGE_HOST_STATUS_REPLY, message->serial, &status, sizeof status);
 }
 
+static void merging_measured(const char *id, const struct profit *profit, const struct error *err, void *data)
+{
+	struct merging_message reply = { 0 };
+	const struct container *c = container_find(id);
+	uint64_t *serial = data;
+
+	if (err != NULL) {
+		answer(*serial, err);
+	} else {
+		snprintf(reply.id, sizeof reply.id, "%s", id);
+		reply.opted_in = c != NULL && c->state == CONTAINER_STATE_RUNNING && c->message.merge != 0;
+		reply.processes = profit->processes;
+		reply.pages_merged = profit->pages_merged;
+		reply.pages_zero = profit->pages_zero;
+		reply.profit = profit->bytes;
+		frame_send(MESSAGE_MERGING_REPLY, *serial, &reply, sizeof reply);
+	}
+	free(serial);
+}
+
+static void merging_measure(const struct message *message)
+{
+	const struct container_id_message *id = message->payload;
+	const struct container *c = container_find(id->id);
+	struct error err = ERROR_INIT;
+	uint64_t *serial = malloc(sizeof *serial);
+
+	if (c == NULL)
+		error_set(&err, ENOENT, "there is no such container");
+	else if (serial == NULL)
+		error_set(&err, ENOMEM, "no memory for a measurement");
+	if (serial != NULL)
+		*serial = message->serial;
+	if (err.code != 0 || profit_begin(engine.loop, &c->message, merging_measured, serial, &err) == -1) {
+		free(serial);
+		answer(message->serial, &err);
+	}
+}
+
 static void api_says(struct channel *channel, struct message *message, void *data)
 {
 	(void)channel;
@@ -313,6 +366,9 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_PULL_START:
 		pull_start(message);
 		return;
+	case MESSAGE_MERGING:
+		merging_measure(message);
+		return;
 	case MESSAGE_RESULT:
 	case MESSAGE_HOST_STATUS_REPLY:
 	case MESSAGE_CONTAINER_STATE:
@@ -325,6 +381,8 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_EXEC_GO:
 	case MESSAGE_EXEC_END:
 	case MESSAGE_IMAGE_CONTENT:
+	case MESSAGE_MERGING_REPLY:
+	case MESSAGE_UNPROFITABLE:
 	case MESSAGE_TYPE_COUNT:
 		break;
 	}
@@ -351,6 +409,8 @@ static int host_prepare(struct error *err)
 		return -1;
 	if (merge_init(&merge_err) == -1)
 		log_warning("memory is not merged: %s", merge_err.message);
+	else if (governor_init(engine.loop, unprofitable_tell, err) == -1)
+		return -1;
 	return 0;
 }
 

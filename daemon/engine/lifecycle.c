@@ -289,6 +289,7 @@ int lifecycle_start(struct container *c, uint64_t serial, struct error *err)
 	c->exit_status = 0;
 	c->killed = false;
 	c->failure[0] = '\0';
+	c->trial = (struct governor_trial){ 0 };
 	c->queued = true;
 	self.state(c, "");
 	queue_run();

@@ -85,6 +85,8 @@ void status_read(struct host_status_message *ret_status)
 	status.ksm_pages_shared = merge.pages_shared;
 	status.ksm_pages_sharing = merge.pages_sharing;
 	status.ksm_full_scans = merge.full_scans;
+	status.ksm_pages_zero = merge.pages_zero;
+	status.ksm_scan_ms = merge_scan_ms();
 	status.ksm_profit = merge.profit;
 	status.firewall_installed = element_count(&status.firewall_live, &err) == 0;
 	if (statvfs("/data", &data) == 0) {

@@ -46,6 +46,9 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 			   { TEXT(pull_message, reference), TEXT(pull_message, user), TEXT(pull_message, password),
 			     TEXT(pull_message, ca) } },
 	[MESSAGE_PULL_PROGRESS] = { sizeof(struct pull_progress_message), { TEXT(pull_progress_message, digest) } },
+	[MESSAGE_MERGING] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },
+	[MESSAGE_MERGING_REPLY] = { sizeof(struct merging_message), { TEXT(merging_message, id) } },
+	[MESSAGE_UNPROFITABLE] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },
 #define CONTAINER_LAYOUT \
 	{ \
 		sizeof(struct container_message), \

@@ -71,6 +71,9 @@ enum message_type {
 				    * RESULT when it runs */
 	MESSAGE_PULL,              /* struct pull_message + fd of an empty file; api -> pull; answer RESULT when done */
 	MESSAGE_PULL_PROGRESS,     /* struct pull_progress_message; pull -> api */
+	MESSAGE_MERGING,           /* struct container_id_message; api -> engine: measure what merging brings it */
+	MESSAGE_MERGING_REPLY,     /* struct merging_message */
+	MESSAGE_UNPROFITABLE,      /* struct container_id_message; event engine -> api: it gains nothing by merging */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -112,6 +115,7 @@ struct host_status_message {
 	uint32_t swap_encrypted;      /* every active swap device is a dm-crypt mapping */
 	uint32_t ksm_run;             /* /sys/kernel/mm/ksm/run */
 	uint64_t ksm_pages_shared, ksm_pages_sharing, ksm_full_scans;
+	uint64_t ksm_pages_zero, ksm_scan_ms; /* scan: CPU time of ksmd since boot */
 	int64_t ksm_profit;           /* bytes, general_profit */
 	uint32_t firewall_installed;  /* table inet bulkhead stands */
 	uint32_t firewall_live;       /* elements of set live */
@@ -211,12 +215,21 @@ enum container_state {
 
 struct container_state_message {
 	char id[ID_TEXT];
-	char reserved[3];
+	uint8_t unmerged;    /* it runs, and was started without opting in to KSM */
+	char reserved[2];
 	uint32_t state;      /* enum container_state */
 	uint32_t pid;        /* of its init on the host; 0 unless running */
 	int32_t exit_status; /* of waitpid(2) when stopped */
 	uint64_t start_ms;   /* how long the start took */
 	char message[384];
+};
+
+struct merging_message {
+	char id[ID_TEXT];
+	char reserved[3];
+	uint32_t opted_in;   /* it runs, and was started as a candidate */
+	uint64_t processes, pages_merged, pages_zero;
+	int64_t profit;      /* bytes */
 };
 
 struct route_message {

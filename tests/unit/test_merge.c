@@ -147,6 +147,51 @@ static void who_is_gone_loses_its_claim(void **state)
 	assert_int_equal(merge_of('b'), 1);
 }
 
+static int64_t now(char realm)
+{
+	struct error err = ERROR_INIT;
+	int64_t merge;
+
+	assert_ok(merge_now(store, id_of(realm), &merge, &err), &err);
+	return merge;
+}
+
+static void who_gains_nothing_is_left_out_until_tried_again(void **state)
+{
+	(void)state;
+	assert_int_equal(decide('a'), 1);
+	tell('a', CONTAINER_STATE_RUNNING);
+	merge_take_unprofitable(store, id_of('a'));
+	assert_int_equal(merge_of('a'), 1); /* it still runs as a candidate, and holds others back */
+	assert_int_equal(decide('b'), 0);
+	/* After a power cut it is started without, and says so. */
+	assert_int_equal(now('a'), 0);
+	merge_take_unmerged(store, id_of('a'));
+	assert_int_equal(merge_of('a'), 0);
+	assert_int_equal(decide('b'), 1);
+	tell('b', CONTAINER_STATE_STOPPED);
+	tell('a', CONTAINER_STATE_STOPPED);
+	assert_int_equal(decide('a'), 0);
+	assert_int_equal(merge_of('b'), 1); /* who gets nothing takes nothing */
+	run("UPDATE containers SET unprofitable = 0 WHERE id = ?", id_of('a'));
+	assert_int_equal(decide('a'), 1);
+}
+
+/* `sharing` was narrowed while both ran: after a power cut neither may merge with the other. */
+static void claims_that_exclude_each_other_are_both_void(void **state)
+{
+	(void)state;
+	assert_int_equal(decide('c'), 1);
+	assert_int_equal(decide('d'), 1);
+	assert_int_equal(now('c') + now('d'), 2);
+	run("UPDATE realms SET sharing = 'realm' WHERE id = ?", id_of('c'));
+	assert_int_equal(now('c') + now('d'), 0);
+	merge_take_unmerged(store, id_of('c'));
+	assert_int_equal(now('d'), 1);
+	run("UPDATE realms SET sharing = 'none' WHERE id = ?", id_of('d'));
+	assert_int_equal(now('d'), 0);
+}
+
 static void a_stop_that_was_asked_for_is_known_before_the_engine_tells(void **state)
 {
 	struct error err = ERROR_INIT;
@@ -192,6 +237,8 @@ int main(void)
 		TEST(who_is_not_gone_yet_counts),
 		TEST(a_tombstone_counts_until_it_is_revoked),
 		TEST(who_is_gone_loses_its_claim),
+		TEST(who_gains_nothing_is_left_out_until_tried_again),
+		TEST(claims_that_exclude_each_other_are_both_void),
 		TEST(a_stop_that_was_asked_for_is_known_before_the_engine_tells),
 		TEST(the_time_of_a_start_is_the_last_ones),
 	};

@@ -34,6 +34,9 @@ static const struct {
 	{ MESSAGE_PULL_START, 0 },
 	{ MESSAGE_PULL, sizeof(struct pull_message) },
 	{ MESSAGE_PULL_PROGRESS, sizeof(struct pull_progress_message) },
+	{ MESSAGE_MERGING, sizeof(struct container_id_message) },
+	{ MESSAGE_MERGING_REPLY, sizeof(struct merging_message) },
+	{ MESSAGE_UNPROFITABLE, sizeof(struct container_id_message) },
 };
 
 static struct error err;

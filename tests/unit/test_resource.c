@@ -80,6 +80,11 @@ static void verbs_become_requests(void **state)
 	assert_string_equal(sent_body, "{\"name\":\"home\"}");
 	assert_int_equal(RUN(&err, "project", "create", "web", "realm=77"), 0);
 	assert_string_equal(sent_body, "{\"name\":\"web\",\"realm\":\"77\"}");
+	assert_int_equal(RUN(&err, "realm", "change", "77", "sharing=host"), 0);
+	assert_string_equal(sent_method, "PATCH");
+	assert_string_equal(sent_path, "/api/v1/realms/77");
+	assert_string_equal(sent_body, "{\"sharing\":\"host\"}");
+	assert_int_equal(RUN(&err, "realm", "change"), -1);
 	assert_int_equal(RUN(&err, "image", "import", "/dev/null"), -1);
 	assert_int_equal(err.code, EINVAL);
 }

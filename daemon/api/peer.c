@@ -155,6 +155,7 @@ static void peer_message(struct channel *channel, struct message *message, void 
 	case MESSAGE_EXEC_REPLY:
 	case MESSAGE_IMAGE_CONTENT:
 	case MESSAGE_MERGING_REPLY:
+	case MESSAGE_COMPACT_REPLY:
 		peer_answer(peer, message);
 		break;
 	default: /* not our enum: any number can be in a frame */

@@ -9,7 +9,7 @@
 
 request_handler host_show, openapi_show;
 request_handler tokens_list, tokens_create, tokens_show, tokens_delete;
-request_handler realms_list, realms_create, realms_show, realms_change, realms_delete;
+request_handler realms_list, realms_create, realms_show, realms_change, realms_compact, realms_delete;
 request_handler projects_list, projects_create, projects_show, projects_delete;
 request_handler images_list, images_create_head, images_create, images_show, images_delete;
 request_handler pulls_list, pulls_create, pulls_show, pulls_delete;

@@ -21,6 +21,7 @@ const struct api_route api_routes[] = {
 	{ METHOD_POST, V1 "realms", CALLER_ADMIN, false, true, ROUTE_BODY_JSON, "", realms_create },
 	{ METHOD_GET, V1 "realms/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", realms_show },
 	{ METHOD_PATCH, V1 "realms/*", CALLER_ADMIN, false, true, ROUTE_BODY_JSON, "", realms_change },
+	{ METHOD_POST, V1 "realms/*/compact", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", realms_compact },
 	{ METHOD_DELETE, V1 "realms/*", CALLER_ADMIN, false, true, ROUTE_BODY_NONE, "", realms_delete },
 
 	{ METHOD_GET, V1 "projects", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE " realm ", projects_list },

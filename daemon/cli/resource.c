@@ -43,6 +43,7 @@ static const struct verb {
 	{ "realm", "show", "GET", "/realms/", "", ARGUMENTS_ID, "ID" },
 	{ "realm", "create", "POST", "/realms", "", ARGUMENTS_NAME, "NAME" },
 	{ "realm", "change", "PATCH", "/realms/", "", ARGUMENTS_CHANGE, "ID sharing=none|realm|host" },
+	{ "realm", "compact", "POST", "/realms/", "/compact", ARGUMENTS_CHANGE, "ID dry_run:=true|false" },
 	{ "realm", "delete", "DELETE", "/realms/", "", ARGUMENTS_ID, "ID" },
 	{ "project", "list", "GET", "/projects", "", ARGUMENTS_LIST, "" },
 	{ "project", "show", "GET", "/projects/", "", ARGUMENTS_ID, "ID" },

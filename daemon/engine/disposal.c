@@ -6,12 +6,15 @@
 #include <string.h>
 
 #include "daemon/engine/container.h"
+#include "daemon/engine/content.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/runtime.h"
 #include "daemon/engine/tree.h"
 #include "daemon/lib/error.h"
 
 struct removal {
+	struct loop *loop;
+	char id[ID_TEXT];
 	uint64_t serial;
 	lifecycle_answer_cb *answer;
 };
@@ -27,15 +30,27 @@ static void removal_end(int code, void *data)
 	free(removal);
 }
 
+/* Its files are gone; then what it shared and nobody else uses. */
+static void folder_gone(int code, void *data)
+{
+	struct removal *removal = data;
+	struct error err = ERROR_INIT;
+
+	if (code != 0 ||
+	    content_forget(removal->loop, ENGINE_CONTENT, removal->id, removal_end, removal, &err) == -1)
+		removal_end(code != 0 ? code : err.code, removal);
+}
+
 int disposal_begin(struct loop *loop, const char *id, uint64_t serial, lifecycle_answer_cb *answer, struct error *err)
 {
 	struct removal *removal = malloc(sizeof *removal);
 
 	if (removal == NULL)
 		return error_set(err, ENOMEM, "no memory to delete a container");
-	*removal = (struct removal){ .serial = serial, .answer = answer };
+	*removal = (struct removal){ .loop = loop, .serial = serial, .answer = answer };
+	memcpy(removal->id, id, sizeof removal->id);
 	runtime_remove(id, false);
-	if (tree_remove(loop, ENGINE_CONTAINERS, id, removal_end, removal, err) == -1) {
+	if (tree_remove(loop, ENGINE_CONTAINERS, id, folder_gone, removal, err) == -1) {
 		free(removal);
 		return -1;
 	}

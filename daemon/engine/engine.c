@@ -13,6 +13,7 @@
 
 #include "daemon/engine/adopt.h"
 #include "daemon/engine/cgroup.h"
+#include "daemon/engine/compaction.h"
 #include "daemon/engine/confine.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/firewall.h"
@@ -321,6 +322,35 @@ static void merging_measure(const struct message *message)
 	}
 }
 
+static void compacted(const struct compact_reply_message *reply, const struct error *err, void *data)
+{
+	uint64_t *serial = data;
+
+	if (err != NULL)
+		answer(*serial, err);
+	else
+		frame_send(MESSAGE_COMPACT_REPLY, *serial, reply, sizeof *reply);
+	free(serial);
+}
+
+static void realm_compact(const struct message *message)
+{
+	const struct compact_message *compact = message->payload;
+	struct error err = ERROR_INIT;
+	uint64_t *serial = malloc(sizeof *serial);
+
+	if (!id_valid(compact->realm))
+		error_field(&err, "realm", "the id is not 24 hexadecimal digits");
+	else if (serial == NULL)
+		error_set(&err, ENOMEM, "no memory to compact a realm");
+	if (serial != NULL)
+		*serial = message->serial;
+	if (err.code != 0 || compaction_begin(engine.loop, compact, compacted, serial, &err) == -1) {
+		free(serial);
+		answer(message->serial, &err);
+	}
+}
+
 static void api_says(struct channel *channel, struct message *message, void *data)
 {
 	(void)channel;
@@ -369,6 +399,9 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_MERGING:
 		merging_measure(message);
 		return;
+	case MESSAGE_COMPACT:
+		realm_compact(message);
+		return;
 	case MESSAGE_RESULT:
 	case MESSAGE_HOST_STATUS_REPLY:
 	case MESSAGE_CONTAINER_STATE:
@@ -383,6 +416,7 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_IMAGE_CONTENT:
 	case MESSAGE_MERGING_REPLY:
 	case MESSAGE_UNPROFITABLE:
+	case MESSAGE_COMPACT_REPLY:
 	case MESSAGE_TYPE_COUNT:
 		break;
 	}

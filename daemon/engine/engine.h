@@ -10,6 +10,7 @@
 #define ENGINE_DATA "/data/bulkhead/engine"
 #define ENGINE_LAYERS ENGINE_DATA "/layers"         /* sha256-<hex>/: unpacked, ids 1000000.. */
 #define ENGINE_CONTAINERS ENGINE_DATA "/containers" /* <id>/{upper,work}: ids of the container */
+#define ENGINE_CONTENT ENGINE_DATA "/content"       /* what containers share of what they wrote: content.h */
 #define ENGINE_RUN "/run/bulkhead/containers"       /* <id>/: what runs, as runtime.h says */
 #define ENGINE_HOSTCFG "/run/bulkhead/host.json"
 

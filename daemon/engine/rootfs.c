@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "daemon/engine/address.h"
+#include "daemon/engine/compact.h"
+#include "daemon/engine/content.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/idmap.h"
 #include "daemon/engine/layer.h"
@@ -68,8 +70,16 @@ static int layer_mount(const char *digest, int ids, const char *target, struct e
 	return 0;
 }
 
-/* The container's own folder on disk: made once, kept until it is deleted. */
-static int upper_make(const struct container_message *message, char upper[PATH_MAX], char work[PATH_MAX],
+/* What is shared of its files weighs on its limit all the same: else it could be had again and again. */
+static uint64_t disk_max(const struct container_message *message)
+{
+	uint64_t shared = message->disk_max == 0 ? 0 : content_bytes(ENGINE_CONTENT, message->id);
+
+	return message->disk_max == 0 || message->disk_max > shared ? message->disk_max - shared : 4096;
+}
+
+/* The container's own folder on disk: made once, kept until it is deleted. *ret_hold keeps the compactor out until it is closed. */
+static int upper_make(const struct container_message *message, char upper[PATH_MAX], char work[PATH_MAX], int *ret_hold,
 		      struct error *err)
 {
 	char folder[PATH_MAX];
@@ -81,10 +91,8 @@ static int upper_make(const struct container_message *message, char upper[PATH_M
 		return -1;
 
 	/* One project for both: overlayfs renames between them, which XFS refuses across projects. */
-	cleanup_fd int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1)
-		return error_errno(err, "cannot open %s", folder);
-	if (quota_set(fd, message->id_base, message->disk_max, err) == -1)
+	int fd = *ret_hold = compact_hold(folder, err);
+	if (fd == -1 || quota_set(fd, message->id_base, disk_max(message), err) == -1)
 		return -1;
 	if (mkdir(work, 0700) == -1 && errno != EEXIST)
 		return error_errno(err, "cannot make %s", work);
@@ -102,7 +110,7 @@ static int upper_make(const struct container_message *message, char upper[PATH_M
 static int overlay_mount(const struct container_message *message, const char *upper, const char *work,
 			 const char *target, struct error *err)
 {
-	char lower[PATH_MAX], name[32], said[160];
+	char lower[PATH_MAX], name[32], said[160], stores[CONTENT_STORES_MAX][PATH_MAX];
 
 	cleanup_fd int fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
 	if (fs == -1)
@@ -114,9 +122,19 @@ static int overlay_mount(const struct container_message *message, const char *up
 		runtime_path(message->id, name, lower);
 		failed = config_string(fs, "lowerdir+", lower);
 	}
+	/*
+	 * What it shares lies lowest, under a name that its upper covers. Only then
+	 * inodes without data are followed: the container can make none (SECURITY.md).
+	 */
+	int count = failed == -1 ? 0 : content_layers(ENGINE_CONTENT, message->id, stores, err);
+	if (count == -1)
+		return -1;
+	for (int i = 0; failed == 0 && i < count; i++)
+		failed = config_string(fs, "lowerdir+", stores[i]);
+	const char *metacopy = content_used(ENGINE_CONTENT, message->id) ? "on" : "off";
 	/* redirect_dir: renaming a folder of the image must work as on any disk. */
 	if (failed == -1 || config_string(fs, "upperdir", upper) == -1 || config_string(fs, "workdir", work) == -1 ||
-	    config_string(fs, "metacopy", "off") == -1 || config_string(fs, "redirect_dir", "on") == -1 ||
+	    config_string(fs, "metacopy", metacopy) == -1 || config_string(fs, "redirect_dir", "on") == -1 ||
 	    config_string(fs, "index", "off") == -1 ||
 	    syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == -1) {
 		int saved = errno;
@@ -152,7 +170,8 @@ int rootfs_mount(const struct container_message *message, struct error *err)
 {
 	char upper[PATH_MAX], work[PATH_MAX], target[PATH_MAX], name[32];
 
-	if (upper_make(message, upper, work, err) == -1)
+	cleanup_fd int hold = -1;
+	if (upper_make(message, upper, work, &hold, err) == -1)
 		return -1;
 	cleanup_fd int ids = idmap_open(ID_LAYER_BASE, message->id_base, ID_RANGE, err);
 	if (ids == -1)

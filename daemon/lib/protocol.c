@@ -49,6 +49,8 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 	[MESSAGE_MERGING] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },
 	[MESSAGE_MERGING_REPLY] = { sizeof(struct merging_message), { TEXT(merging_message, id) } },
 	[MESSAGE_UNPROFITABLE] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },
+	[MESSAGE_COMPACT] = { sizeof(struct compact_message), { TEXT(compact_message, realm) } },
+	[MESSAGE_COMPACT_REPLY] = { sizeof(struct compact_reply_message), { { 0 } } },
 #define CONTAINER_LAYOUT \
 	{ \
 		sizeof(struct container_message), \

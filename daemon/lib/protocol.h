@@ -74,6 +74,8 @@ enum message_type {
 	MESSAGE_MERGING,           /* struct container_id_message; api -> engine: measure what merging brings it */
 	MESSAGE_MERGING_REPLY,     /* struct merging_message */
 	MESSAGE_UNPROFITABLE,      /* struct container_id_message; event engine -> api: it gains nothing by merging */
+	MESSAGE_COMPACT,           /* struct compact_message; api -> engine: share what stopped containers have in common */
+	MESSAGE_COMPACT_REPLY,     /* struct compact_reply_message */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -230,6 +232,19 @@ struct merging_message {
 	uint32_t opted_in;   /* it runs, and was started as a candidate */
 	uint64_t processes, pages_merged, pages_zero;
 	int64_t profit;      /* bytes */
+};
+
+struct compact_message {
+	char realm[ID_TEXT];
+	char reserved[3];
+	uint32_t host;       /* with what other realms share with the host */
+	uint32_t dry_run;    /* only say what it would do */
+};
+
+struct compact_reply_message {
+	uint64_t files, bytes, saved;
+	uint32_t containers, containers_skipped, files_skipped;
+	uint32_t complete;   /* 0: more is left for another time */
 };
 
 struct route_message {

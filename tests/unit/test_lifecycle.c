@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/engine/lifecycle.c daemon/engine/disposal.c daemon/engine/container.c daemon/engine/address.c -Wl,--wrap=loop_add_timer
+// link: daemon/engine/lifecycle.c daemon/engine/disposal.c daemon/engine/content.c daemon/engine/digest.c daemon/engine/container.c daemon/engine/address.c -lcrypto -Wl,--wrap=loop_add_timer
 #include "tests/unit/unit.h"
 
 #include <arpa/inet.h>

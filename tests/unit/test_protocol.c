@@ -37,6 +37,8 @@ static const struct {
 	{ MESSAGE_MERGING, sizeof(struct container_id_message) },
 	{ MESSAGE_MERGING_REPLY, sizeof(struct merging_message) },
 	{ MESSAGE_UNPROFITABLE, sizeof(struct container_id_message) },
+	{ MESSAGE_COMPACT, sizeof(struct compact_message) },
+	{ MESSAGE_COMPACT_REPLY, sizeof(struct compact_reply_message) },
 };
 
 static struct error err;

@@ -85,6 +85,9 @@ static void verbs_become_requests(void **state)
 	assert_string_equal(sent_path, "/api/v1/realms/77");
 	assert_string_equal(sent_body, "{\"sharing\":\"host\"}");
 	assert_int_equal(RUN(&err, "realm", "change"), -1);
+	assert_int_equal(RUN(&err, "realm", "compact", "77", "dry_run:=true"), 0);
+	assert_string_equal(sent_path, "/api/v1/realms/77/compact");
+	assert_string_equal(sent_body, "{\"dry_run\":true}");
 	assert_int_equal(RUN(&err, "image", "import", "/dev/null"), -1);
 	assert_int_equal(err.code, EINVAL);
 }

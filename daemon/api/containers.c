@@ -46,6 +46,8 @@ static const char *state_name(int64_t state, bool wanted)
 		return "stopping";
 	case CONTAINER_STATE_FAILED:
 		return "failed";
+	case CONTAINER_STATE_FROZEN:
+		return "frozen";
 	default: /* -1: the engine has not told yet */
 		return wanted ? "starting" : "stopped";
 	}
@@ -91,7 +93,7 @@ static json_t *container_json(struct request *request, sqlite3_stmt *row)
 	json_object_set_new(body, "exit_status",
 			    state == CONTAINER_STATE_STOPPED ? json_integer(query_int(row, 24)) : json_null());
 	json_object_set_new(body, "start_ms",
-			    state == CONTAINER_STATE_RUNNING ? json_integer(query_int(row, 23)) : json_null());
+			    state == CONTAINER_STATE_RUNNING || state == CONTAINER_STATE_FROZEN ? json_integer(query_int(row, 23)) : json_null());
 	json_object_set_new(body, "url", json_string(url));
 	json_object_set_new(body, "ipv4", json_string(ipv4));
 	json_object_set_new(body, "ipv6", json_string(ipv6));
@@ -267,8 +269,7 @@ static int project_realm(struct request *request, const char *project, char ret_
 	return step;
 }
 
-/* Answers 503 and returns true while the host goes down: what would start now is stopped by nobody. */
-static bool host_goes_down(struct request *request)
+bool container_host_goes_down(struct request *request)
 {
 	if (request->api->stopping == -1)
 		return false;
@@ -285,7 +286,7 @@ void containers_create(struct request *request)
 	int before, found;
 	bool wait;
 
-	if (request_query_bool(request, "wait", true, &wait) == -1 || host_goes_down(request))
+	if (request_query_bool(request, "wait", true, &wait) == -1 || container_host_goes_down(request))
 		return;
 	if (spec_read(request->json, &spec, &err) == -1 || store_begin(store, &err) == -1)
 		goto fail;
@@ -324,13 +325,23 @@ fail:
 	request_fail_error(request, &err);
 }
 
-/* Writes what is wanted; 1 done, 0 no such container, -1 with err. */
-static int wanted_set(struct request *request, enum container_wanted wanted, struct error *err)
+int container_wanted_set(struct request *request, enum container_wanted wanted, struct error *err)
 {
 	return store_run(request->api->store, err,
 			 "UPDATE containers SET wanted = ? WHERE id = ? AND deleted IS NULL AND project IN"
 			 " (SELECT id FROM projects WHERE" SCOPE_SQL("realm") ")",
 			 "is" SCOPE_TYPES, (int64_t)wanted, request->id, SCOPE_VALUES(request));
+}
+
+int container_visible(struct request *request, struct error *err)
+{
+	cleanup_query sqlite3_stmt *query =
+		store_query(request->api->store, err,
+			    "SELECT 1 FROM containers c JOIN projects p ON p.id = c.project WHERE c.id = ? AND c.deleted IS NULL"
+			    " AND" SCOPE_SQL("p.realm"),
+			    "s" SCOPE_TYPES, request->id, SCOPE_VALUES(request));
+
+	return query == NULL ? -1 : query_step(query, err);
 }
 
 void containers_start(struct request *request)
@@ -341,11 +352,11 @@ void containers_start(struct request *request)
 	bool wait;
 	int set;
 
-	if (request_query_bool(request, "wait", true, &wait) == -1 || host_goes_down(request))
+	if (request_query_bool(request, "wait", true, &wait) == -1 || container_host_goes_down(request))
 		return;
 	if (store_begin(store, &err) == -1)
 		goto fail;
-	set = wanted_set(request, CONTAINER_WANTED_RUNNING, &err);
+	set = container_wanted_set(request, CONTAINER_WANTED_RUNNING, &err);
 	if (set == -1 || runtime_state(store, request->id, &state, &err) == -1)
 		goto fail;
 	if (set == 0) {
@@ -380,7 +391,7 @@ void containers_stop(struct request *request)
 
 	if (request_query_number(request, "timeout", STOP_SECONDS_DEFAULT, 0, STOP_SECONDS_MAX, &seconds) == -1)
 		return;
-	int set = wanted_set(request, CONTAINER_WANTED_STOPPED, &err);
+	int set = container_wanted_set(request, CONTAINER_WANTED_STOPPED, &err);
 	if (set == -1)
 		request_fail_error(request, &err);
 	else if (set == 0)

@@ -52,7 +52,7 @@ static json_t *merging_realms_json(struct request *request)
 	cleanup_query sqlite3_stmt *row =
 		store_query(request->api->store, &err,
 			    "SELECT DISTINCT p.realm FROM containers c JOIN projects p ON p.id = c.project"
-			    " JOIN temp.runtime r ON r.id = c.id WHERE c.merge = 1 AND r.state IN (1, 2, 3) ORDER BY 1", "");
+			    " JOIN temp.runtime r ON r.id = c.id WHERE c.merge = 1 AND r.state IN (1, 2, 3, 5) ORDER BY 1", "");
 
 	while (row != NULL && query_step(row, &err) == 1)
 		json_array_append_new(realms, json_string(query_text(row, 0)));

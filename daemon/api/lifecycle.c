@@ -178,7 +178,7 @@ void lifecycle_stop_all(struct api *api)
 		return; /* asked twice */
 	api->stopping = 1; /* this function */
 	cleanup_query sqlite3_stmt *rows = store_query(
-		api->store, &err, "SELECT id FROM temp.runtime WHERE state IN (1, 2, 3)", "");
+		api->store, &err, "SELECT id FROM temp.runtime WHERE state IN (1, 2, 3, 5)", "");
 	while (rows != NULL && query_step(rows, &err) == 1) {
 		struct container_stop_message message = { .timeout_ms = HOST_DOWN_MS };
 		struct operation *operation = operation_new(api, query_text(rows, 0), NULL);

@@ -51,6 +51,12 @@ const struct api_route api_routes[] = {
 	  containers_stop },
 	{ METHOD_POST, V1 "containers/*/exec", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", exec_run },
 	{ METHOD_GET, V1 "containers/*/merging", CALLER_READER, false, false, ROUTE_BODY_NONE, "", containers_merging },
+	{ METHOD_POST, V1 "containers/*/restart", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " timeout ",
+	  containers_restart },
+	{ METHOD_POST, V1 "containers/*/freeze", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", containers_freeze },
+	{ METHOD_POST, V1 "containers/*/unfreeze", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "",
+	  containers_unfreeze },
+	{ METHOD_GET, V1 "containers/*/console", CALLER_READER, false, false, ROUTE_BODY_NONE, "", containers_console },
 };
 
 const size_t api_route_count = sizeof api_routes / sizeof api_routes[0];

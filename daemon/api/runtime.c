@@ -26,7 +26,7 @@ void runtime_take(struct store *store, const struct container_state_message *sta
 {
 	struct error err = ERROR_INIT;
 
-	if (!id_valid(state->id) || state->state > CONTAINER_STATE_FAILED) {
+	if (!id_valid(state->id) || state->state > CONTAINER_STATE_FROZEN) {
 		log_error("the engine reported a state that makes no sense; it is ignored");
 		return;
 	}
@@ -49,7 +49,7 @@ void runtime_set(struct store *store, const char *id, enum container_state state
 	note(id,
 	     store_do(store, &err,
 		      "INSERT INTO temp.runtime (id, state, message) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
-		      " SET state = excluded.state, message = excluded.message WHERE NOT (state = 2 AND excluded.state = 1)",
+		      " SET state = excluded.state, message = excluded.message WHERE NOT (state IN (2, 5) AND excluded.state = 1)",
 		      "sis", id, (int64_t)state, message),
 	     &err);
 }

@@ -15,6 +15,7 @@
 
 #include "daemon/boot/boot.h"
 #include "daemon/boot/identity.h"
+#include "daemon/boot/role.h"
 #include "daemon/boot/words.h"
 #include "daemon/cli/call.h"
 #include "daemon/cli/http.h"
@@ -162,6 +163,15 @@ static int reboot_run(size_t count, char **words, struct error *err)
 	return init_signal(SIGTERM, "stopping containers, then reboot; the disk must be unlocked again\n", err);
 }
 
+static int restart_run(size_t count, char **words, struct error *err)
+{
+	(void)count;
+	if (role_kill(words[0], err) < 0)
+		return -1;
+	fprintf(stderr, "%s was killed and starts again; containers go on\n", words[0]);
+	return 0;
+}
+
 static int help_run(size_t count, char **words, struct error *err);
 
 static const struct command {
@@ -176,6 +186,7 @@ static const struct command {
 	{ "token", "list", 0, 0, token_list_run, "", "ids, names and roles" },
 	{ "token", "revoke", 1, 1, token_revoke_run, "ID", "the token is void at once" },
 	{ "certificate", "", 0, 0, certificate_run, "", "the API's certificate, for curl --cacert and bulkhead --ca" },
+	{ "restart", "", 1, 1, restart_run, "api|engine|gate|daemon", "kills a part that hangs; it starts again, containers go on" },
 	{ "poweroff", "", 0, 0, poweroff_run, "", "stops the containers, then the machine" },
 	{ "reboot", "", 0, 0, reboot_run, "", "the same, and starts again, locked" },
 	{ "help", "", 0, 0, help_run, "", "this text" },

@@ -62,6 +62,9 @@ static const struct verb {
 	{ "container", "start", "POST", "/containers/", "/start", ARGUMENTS_ID, "ID" },
 	{ "container", "stop", "POST", "/containers/", "/stop", ARGUMENTS_ID, "ID" },
 	{ "container", "merging", "GET", "/containers/", "/merging", ARGUMENTS_ID, "ID" },
+	{ "container", "restart", "POST", "/containers/", "/restart", ARGUMENTS_ID, "ID" },
+	{ "container", "freeze", "POST", "/containers/", "/freeze", ARGUMENTS_ID, "ID" },
+	{ "container", "unfreeze", "POST", "/containers/", "/unfreeze", ARGUMENTS_ID, "ID" },
 	{ "container", "delete", "DELETE", "/containers/", "", ARGUMENTS_ID, "ID" },
 };
 

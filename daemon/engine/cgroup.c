@@ -125,6 +125,24 @@ int cgroup_kill(const char *path, struct error *err)
 	return 0;
 }
 
+int cgroup_freeze(const char *path, bool frozen, struct error *err)
+{
+	char full[PATH_MAX];
+
+	snprintf(full, sizeof full, CGROUP_ROOT "/%s/cgroup.freeze", path);
+	return file_poke(full, frozen ? "1" : "0", err);
+}
+
+bool cgroup_frozen(const char *path)
+{
+	char full[PATH_MAX];
+	struct error err = ERROR_INIT;
+	cleanup_free char *text = NULL;
+
+	snprintf(full, sizeof full, CGROUP_ROOT "/%s/cgroup.freeze", path);
+	return file_read(full, 64, &text, NULL, &err) == 0 && text[0] == '1';
+}
+
 bool cgroup_populated(const char *path)
 {
 	char full[PATH_MAX];

@@ -49,6 +49,15 @@ int cgroup_put(const char *path, pid_t pid, struct error *err);
 /* Kills every process in and below the group (cgroup.kill). A group that is not there is done. */
 int cgroup_kill(const char *path, struct error *err);
 
+/*
+ * Holds every process in and below the group, or lets them go on (cgroup.freeze):
+ * the kernel does so as each leaves what it does inside it. SIGKILL reaches them still.
+ */
+int cgroup_freeze(const char *path, bool frozen, struct error *err);
+
+/* True if the group was told to freeze, by whichever engine. */
+bool cgroup_frozen(const char *path);
+
 /* True while a process lives in or below the group. */
 bool cgroup_populated(const char *path);
 

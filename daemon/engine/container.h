@@ -36,6 +36,7 @@ struct container {
 	bool killed;       /* by us, since its last start */
 	uint64_t start_ms;
 	int32_t exit_status;
+	bool frozen;       /* its processes are held, see cgroup_freeze(); false unless it runs */
 	pid_t init;
 	int monitor_fd, init_fd, result_fd; /* -1 unless open; pidfds, and the helper's result socket */
 	struct loop_source *helper, *monitor, *timer;

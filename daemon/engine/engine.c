@@ -15,6 +15,7 @@
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/compaction.h"
 #include "daemon/engine/confine.h"
+#include "daemon/engine/console_log.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/governor.h"
@@ -80,7 +81,8 @@ static void answer_now(uint64_t serial, int result, const struct error *err)
 static void state_tell(const struct container *container, const char *message)
 {
 	struct container_state_message state = {
-		.state = container->state,
+		.state = container->frozen && container->state == CONTAINER_STATE_RUNNING ? CONTAINER_STATE_FROZEN
+											   : container->state,
 		.pid = container->state == CONTAINER_STATE_RUNNING ? (uint32_t)container->init : 0,
 		.exit_status = container->exit_status,
 		.start_ms = container->start_ms,
@@ -257,6 +259,32 @@ static void exec_begin(const struct message *message)
 		log_error("cannot answer api: %s", err.message);
 }
 
+static void container_freeze(const struct message *message)
+{
+	const struct container_freeze_message *freeze = message->payload;
+	struct container *c = container_find(freeze->id);
+	struct error err = ERROR_INIT;
+	int result = c == NULL ? error_set(&err, EBUSY, "the container does not run")
+			       : lifecycle_freeze(c, freeze->frozen != 0, &err);
+
+	answer_now(message->serial, result, &err);
+}
+
+static void container_console(const struct message *message)
+{
+	const struct container_id_message *id = message->payload;
+	struct result_message result = { 0 };
+	struct error err = ERROR_INIT;
+
+	if (!id_valid(id->id))
+		error_field(&err, "id", "the id is not 24 hexadecimal digits");
+	cleanup_fd int fd = err.code != 0 ? -1 : console_log_copy(id->id, &err);
+	if (fd == -1)
+		answer(message->serial, &err);
+	else if (channel_send(engine.api, MESSAGE_RESULT, message->serial, &result, sizeof result, fd, &err) == -1)
+		log_error("cannot answer api: %s", err.message);
+}
+
 static void image_sync(const struct message *message)
 {
 	struct error err = ERROR_INIT;
@@ -401,6 +429,12 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 		return;
 	case MESSAGE_COMPACT:
 		realm_compact(message);
+		return;
+	case MESSAGE_CONTAINER_FREEZE:
+		container_freeze(message);
+		return;
+	case MESSAGE_CONTAINER_CONSOLE:
+		container_console(message);
 		return;
 	case MESSAGE_RESULT:
 	case MESSAGE_HOST_STATUS_REPLY:

@@ -106,6 +106,7 @@ static void ended(struct container *c)
 	remains_flows_forget(c);
 	c->state = c->failure[0] != '\0' ? CONTAINER_STATE_FAILED : CONTAINER_STATE_STOPPED;
 	c->init = 0;
+	c->frozen = false;
 	self.state(c, c->failure);
 	if (c->start_waiters != NULL) {
 		error_set(&err, c->failure[0] != '\0' ? EIO : ECANCELED, "%s",
@@ -267,6 +268,7 @@ static void queue_run(void)
 int lifecycle_start(struct container *c, uint64_t serial, struct error *err)
 {
 	switch (c->state) {
+	case CONTAINER_STATE_FROZEN: /* told, never held: RUNNING and c->frozen */
 	case CONTAINER_STATE_RUNNING:
 		self.answer(serial, NULL);
 		return 0;
@@ -296,6 +298,27 @@ int lifecycle_start(struct container *c, uint64_t serial, struct error *err)
 	return 0;
 }
 
+static int freeze(struct container *c, bool frozen, struct error *err)
+{
+	char group[CGROUP_TEXT];
+
+	cgroup_container(c->message.realm, c->message.id, group);
+	if (cgroup_freeze(group, frozen, err) == -1)
+		return -1;
+	c->frozen = frozen;
+	return 0;
+}
+
+int lifecycle_freeze(struct container *c, bool frozen, struct error *err)
+{
+	if (c->state != CONTAINER_STATE_RUNNING)
+		return error_set(err, EBUSY, "the container does not run");
+	if (freeze(c, frozen, err) == -1)
+		return -1;
+	self.state(c, "");
+	return 0;
+}
+
 static void stop_late(void *data)
 {
 	struct container *c = data;
@@ -322,6 +345,7 @@ int lifecycle_stop(struct container *c, uint32_t timeout_ms, uint64_t serial, st
 			remains_kill(c);
 		return 0;
 	case CONTAINER_STATE_STARTING:
+	case CONTAINER_STATE_FROZEN:
 	case CONTAINER_STATE_RUNNING:
 		break;
 	}
@@ -344,6 +368,9 @@ int lifecycle_stop(struct container *c, uint32_t timeout_ms, uint64_t serial, st
 		remains_kill(c); /* the end of monitor or helper follows and tells */
 		return 0;
 	}
+	/* Held processes would wait for their death in vain. */
+	if (c->frozen && freeze(c, false, err) == -1)
+		complain(err);
 	if (syscall(SYS_pidfd_send_signal, c->init_fd, halt, NULL, 0) == -1 && errno != ESRCH)
 		log_warning("container %s: cannot signal its init: %s", c->message.id, strerror(errno));
 	timer_start(c, timeout_ms, stop_late);
@@ -385,6 +412,9 @@ void lifecycle_found(struct container *c, int monitor, int init, const struct ru
 	c->init = state->init;
 	c->start_ms = state->start_ms;
 	if (monitor != -1 && monitor_watch(c, &err) == 0) {
+		char group[CGROUP_TEXT];
+		cgroup_container(c->message.realm, c->message.id, group);
+		c->frozen = cgroup_frozen(group);
 		c->state = CONTAINER_STATE_RUNNING;
 		return;
 	}

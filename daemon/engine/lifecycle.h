@@ -15,6 +15,7 @@
 #ifndef BULKHEAD_LIFECYCLE_H
 #define BULKHEAD_LIFECYCLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct container;
@@ -41,6 +42,9 @@ void lifecycle_found(struct container *container, int monitor, int init, const s
 int lifecycle_start(struct container *container, uint64_t serial, struct error *err);
 int lifecycle_stop(struct container *container, uint32_t timeout_ms, uint64_t serial, struct error *err);
 int lifecycle_revoke(struct container *container, uint64_t serial, struct error *err);
+
+/* Holds the processes of a running container, or lets them go on. EBUSY: it does not run. A stop lets them go on first. */
+int lifecycle_freeze(struct container *container, bool frozen, struct error *err);
 
 /* Forgets a stopped container and removes its folder from disk (removal.h). Takes an unknown id too. */
 int lifecycle_delete(const char *id, uint64_t serial, struct error *err);

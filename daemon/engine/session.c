@@ -203,6 +203,8 @@ int session_begin(struct loop *loop, const struct container *c, const struct exe
 		return error_set(err, EBADMSG, "a command is malformed");
 	if (c->state != CONTAINER_STATE_RUNNING)
 		return error_set(err, EEXIST, "the container does not run");
+	if (c->frozen)
+		return error_set(err, EEXIST, "the container is frozen");
 	if (room_check(c, err) == -1)
 		return -1;
 	cleanup_fd int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -51,6 +51,8 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 	[MESSAGE_UNPROFITABLE] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },
 	[MESSAGE_COMPACT] = { sizeof(struct compact_message), { TEXT(compact_message, realm) } },
 	[MESSAGE_COMPACT_REPLY] = { sizeof(struct compact_reply_message), { { 0 } } },
+	[MESSAGE_CONTAINER_FREEZE] = { sizeof(struct container_freeze_message), { TEXT(container_freeze_message, id) } },
+	[MESSAGE_CONTAINER_CONSOLE] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },
 #define CONTAINER_LAYOUT \
 	{ \
 		sizeof(struct container_message), \

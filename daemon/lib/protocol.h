@@ -76,6 +76,8 @@ enum message_type {
 	MESSAGE_UNPROFITABLE,      /* struct container_id_message; event engine -> api: it gains nothing by merging */
 	MESSAGE_COMPACT,           /* struct compact_message; api -> engine: share what stopped containers have in common */
 	MESSAGE_COMPACT_REPLY,     /* struct compact_reply_message */
+	MESSAGE_CONTAINER_FREEZE,  /* struct container_freeze_message; RESULT when the kernel was told; EBUSY: it does not run */
+	MESSAGE_CONTAINER_CONSOLE, /* struct container_id_message; RESULT + fd of a copy of its console log, read from its start */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -213,6 +215,7 @@ enum container_state {
 	CONTAINER_STATE_RUNNING,
 	CONTAINER_STATE_STOPPING,
 	CONTAINER_STATE_FAILED, /* wanted running, could not be started; message says why */
+	CONTAINER_STATE_FROZEN, /* told by the engine only: it runs, and its processes are held by the kernel */
 };
 
 struct container_state_message {
@@ -291,6 +294,12 @@ struct pull_progress_message {
 	uint32_t blobs, blobs_total;
 	char digest[DIGEST_TEXT];    /* of the manifest; "": not known yet */
 	char reserved[7];
+};
+
+struct container_freeze_message {
+	char id[ID_TEXT];
+	char reserved[3];
+	uint32_t frozen; /* 0 or 1 */
 };
 
 /*

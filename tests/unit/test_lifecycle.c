@@ -27,7 +27,7 @@ static struct hostcfg cfg;
 static struct container *web;
 static struct container_message message;
 static bool alive;
-static unsigned starts, cleans, removals, leaves, answers, refusals;
+static unsigned starts, cleans, removals, leaves, answers, refusals, freezes, thaws;
 static int last_code;
 static loop_child_cb *clean_cb;
 static void *clean_data;
@@ -67,11 +67,14 @@ void remains_flows_forget(const struct container *c) { (void)c; }
 void remains_kill(struct container *c) { c->killed = true; }
 bool remains_alive(const struct container *c) { return c != NULL && alive; }
 void cgroup_realm_leave(const char realm[ID_TEXT]) { leaves += realm != NULL; }
+void cgroup_container(const char realm[ID_TEXT], const char id[ID_TEXT], char path[CGROUP_TEXT]) { (void)realm; (void)id; path[0] = '\0'; }
+bool cgroup_frozen(const char *path) { (void)path; return false; }
+int cgroup_freeze(const char *path, bool frozen, struct error *err) { (void)path; (void)err; freezes += frozen; thaws += !frozen; return 0; }
 bool layer_exists(const char digest[DIGEST_TEXT]) { return digest != NULL; }
 int runtime_init(struct error *err) { (void)err; return 0; }
 void runtime_remove(const char id[ID_TEXT], bool keep) { (void)id; (void)keep; }
 int32_t init_exit_status(int pidfd, bool killed) { return pidfd == -1 && killed; }
-int init_halt_signal(pid_t pid, bool system, int wanted) { return pid == -1 && system ? wanted : 0; }
+int init_halt_signal(pid_t pid, bool system, int wanted) { (void)wanted; return pid == -1 && system; }
 
 pid_t helper_fork(const struct container *c, int *ret_socket, struct error *err)
 {
@@ -137,7 +140,7 @@ static int setup(void **state)
 	};
 	memset(message.layers[0], 'a', DIGEST_TEXT - 1);
 	alive = false;
-	starts = cleans = removals = leaves = answers = refusals = 0;
+	starts = cleans = removals = leaves = answers = refusals = freezes = thaws = 0;
 	last_code = -1;
 	loop = loop_new(&err);
 	(void)lifecycle_init(loop, &cfg, answered, told, &err); /* the folder of a real host may not be made here */
@@ -254,9 +257,43 @@ static void what_lives_is_never_called_ended(void **state)
 	clean_end();
 }
 
+static void only_what_runs_is_frozen(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(lifecycle_freeze(web, true, &err), -1);
+	assert_int_equal(err.code, EBUSY);
+	assert_int_equal(freezes, 0);
+	assert_false(web->frozen);
+}
+
+/* A signal to end reaches nobody while the kernel holds them. */
+static void a_stop_lets_go_first(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+
+	web->state = CONTAINER_STATE_RUNNING;
+	web->init = -1; /* the stub's halt signal is one with this, and with no command */
+	assert_ok(lifecycle_freeze(web, true, &err), &err);
+	assert_ok(lifecycle_freeze(web, true, &err), &err);
+	assert_true(web->frozen);
+	assert_int_equal(thaws, 0);
+	assert_ok(lifecycle_stop(web, 100, 1, &err), &err);
+	assert_int_equal(thaws, 1);
+	assert_false(web->frozen);
+	assert_int_equal(web->state, CONTAINER_STATE_STOPPING);
+	web->state = CONTAINER_STATE_STOPPED;
+	waiters_answer(&web->end_waiters, answered, NULL);
+	loop_remove(web->timer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(only_what_runs_is_frozen, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_stop_lets_go_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(end_is_told_before_it_is_clean, setup, teardown),
 		cmocka_unit_test_setup_teardown(start_waits_until_it_is_clean, setup, teardown),
 		cmocka_unit_test_setup_teardown(start_that_waits_can_be_stopped, setup, teardown),

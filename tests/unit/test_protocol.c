@@ -39,6 +39,8 @@ static const struct {
 	{ MESSAGE_UNPROFITABLE, sizeof(struct container_id_message) },
 	{ MESSAGE_COMPACT, sizeof(struct compact_message) },
 	{ MESSAGE_COMPACT_REPLY, sizeof(struct compact_reply_message) },
+	{ MESSAGE_CONTAINER_FREEZE, sizeof(struct container_freeze_message) },
+	{ MESSAGE_CONTAINER_CONSOLE, sizeof(struct container_id_message) },
 };
 
 static struct error err;

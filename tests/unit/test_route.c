@@ -45,6 +45,10 @@ HANDLER(containers_start)
 HANDLER(containers_stop)
 HANDLER(exec_run)
 HANDLER(containers_merging)
+HANDLER(containers_restart)
+HANDLER(containers_freeze)
+HANDLER(containers_unfreeze)
+HANDLER(containers_console)
 
 static void a_pattern_takes_one_segment(void **state)
 {

@@ -85,6 +85,10 @@ HANDLER(containers_start)
 HANDLER(containers_stop)
 HANDLER(exec_run)
 HANDLER(containers_merging)
+HANDLER(containers_restart)
+HANDLER(containers_freeze)
+HANDLER(containers_unfreeze)
+HANDLER(containers_console)
 
 void images_create_head(struct request *request)
 {

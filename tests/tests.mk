@@ -41,12 +41,15 @@ $(foreach f,$(FUZZERS),$(eval $(call test_program,fuzz/$(notdir $f),tests/fuzz/$
 TESTS_WANTED := $(patsubst tests/%,%,$(or $(TESTS),unit/ fuzz/ kernel/ boot/ api/))
 TESTS_MACHINE := $(filter boot% api% bench% *%,$(TESTS_WANTED))
 TESTS_NEED := $(if $(filter unit% *%,$(TESTS_WANTED)),$(UNITS)) $(if $(filter fuzz% *%,$(TESTS_WANTED)),$(FUZZERS)) \
-	$(if $(TESTS_MACHINE),$(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/bin-san/bulkheadd-fake) \
+	$(if $(TESTS_MACHINE),$(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/bin-san/bulkheadd-fake $(O)/bin/hostile) \
 	$(if $(filter kernel% *%,$(TESTS_WANTED)),$(O)/kernel/bzImage)
 
 .PHONY: test units fuzz bench
 test: $(TESTS_NEED) $(if $(TESTS),,lint)
 	$(Q)O='$(O)' NOSKIP='$(NOSKIP)' tests/run $(TESTS)
+
+# What tries to get out of a container (tests/api/71-hostile.t); it runs on the libraries of the tests' image.
+$(eval $(call program,hostile,$(wildcard tests/hostile/*.c)))
 
 # The build of all units and fuzz targets alone.
 units: $(UNITS) $(FUZZERS)

@@ -17,6 +17,7 @@
 #include "daemon/api/merge.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/removal.h"
+#include "daemon/api/revival.h"
 #include "daemon/api/runtime.h"
 #include "daemon/api/server.h"
 #include "daemon/api/store.h"
@@ -70,6 +71,7 @@ static void peer_event(struct peer *peer, const struct message *message, void *d
 		runtime_take(api->store, state);
 		if (state->unmerged != 0)
 			merge_take_unmerged(api->store, state->id);
+		revival_see(state);
 	} else if (peer == api->engine && message->type == MESSAGE_UNPROFITABLE) {
 		merge_take_unprofitable(api->store, ((const struct container_id_message *)message->payload)->id);
 	} else {
@@ -138,7 +140,8 @@ int api_main(int argc, char **argv)
 	    loop_add_signal(api.loop, SIGPWR, api_signal, &api, &err) == NULL)
 		goto fail;
 	api.store = store_open(API_STATE_PATH, &err);
-	if (api.store == NULL || runtime_open(api.store, &err) == -1 || fetch_init(&api, &err) == -1)
+	if (api.store == NULL || runtime_open(api.store, &err) == -1 || fetch_init(&api, &err) == -1 ||
+	    revival_init(&api, &err) == -1)
 		goto fail;
 	api.engine = peer_new(api.loop, ROLE_FD_ENGINE, "engine", &engine_events, &err);
 	api.gate = api.engine == NULL ? NULL : peer_new(api.loop, ROLE_FD_GATE, "gate", &gate_events, &err);

@@ -29,7 +29,7 @@ enum { STOP_SECONDS_DEFAULT = 10, STOP_SECONDS_MAX = 300, PORT_DEFAULT = 80 };
 	"SELECT c.id, c.project, p.realm, c.name, c.image, i.digest, c.wanted, c.id_base, c.ipv4, c.ipv6, c.port," \
 	" c.command, c.environment, c.memory_max, c.swap_max, c.disk_max, c.cpu_percent, c.cpu_weight, c.pids_max," \
 	" c.merge, c.created, ifnull(r.state, -1), ifnull(r.message, ''), ifnull(r.start_ms, 0)," \
-	" ifnull(r.exit_status, 0), i.name, c.user, c.folder" \
+	" ifnull(r.exit_status, 0), i.name, c.user, c.folder, c.restart" \
 	" FROM containers c JOIN projects p ON p.id = c.project JOIN images i ON i.id = c.image" \
 	" LEFT JOIN temp.runtime r ON r.id = c.id WHERE c.deleted IS NULL AND"
 
@@ -103,6 +103,7 @@ static json_t *container_json(struct request *request, sqlite3_stmt *row)
 	json_object_set_new(body, "environment", json_loads(query_text(row, 12), 0, NULL));
 	json_object_set_new(body, "user", text_or_null(query_text(row, 26)));
 	json_object_set_new(body, "cwd", text_or_null(query_text(row, 27)));
+	json_object_set_new(body, "restart", json_string(spec_restart_name(query_int(row, 28))));
 	json_object_set_new(body, "limits", limits_json(row));
 	json_object_set_new(body, "merge", json_boolean(query_int(row, 19) != 0));
 	json_object_set_new(body, "created_at", time_json(query_int(row, 20)));
@@ -242,11 +243,12 @@ static int container_insert(struct request *request, const struct spec *spec, co
 	if (store_do(store, err,
 		      "INSERT INTO containers (id, project, name, image, wanted, id_base, ipv4, ipv6, port, command,"
 		      " environment, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, merge, created, user,"
-		      " folder) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, nullif(?, ''), nullif(?, ''))",
-		      "ssssiiibissiiiiiiiss", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
+		      " folder, restart) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, nullif(?, ''), nullif(?, ''), ?)",
+		      "ssssiiibissiiiiiiissi", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
 		      (int64_t)allocation.id_base, (int64_t)allocation.ipv4, allocation.ipv6, sizeof allocation.ipv6,
 		      spec->port, command, environment, spec->memory_max, spec->swap_max, spec->disk_max, spec->cpu_percent,
-		      spec->cpu_weight, spec->pids_max, time_now_ms(), spec->user, spec->folder) == -1) {
+		      spec->cpu_weight, spec->pids_max, time_now_ms(), spec->user, spec->folder,
+		      spec->restart) == -1) {
 		if (err->code == EEXIST) {
 			error_field(err, "name", "the project has a container named %s already", spec->name);
 			err->code = EEXIST;
@@ -344,32 +346,40 @@ int container_visible(struct request *request, struct error *err)
 	return query == NULL ? -1 : query_step(query, err);
 }
 
+bool container_want(struct request *request, int64_t *ret_state)
+{
+	struct store *store = request->api->store;
+	struct error err = ERROR_INIT;
+	int set = -1;
+
+	if (store_begin(store, &err) == 0)
+		set = container_wanted_set(request, CONTAINER_WANTED_RUNNING, &err);
+	if (set == -1 || runtime_state(store, request->id, ret_state, &err) == -1) {
+		store_rollback(store);
+		request_fail_error(request, &err);
+		return false;
+	}
+	/* The engine would refuse, and nobody would ask again. */
+	if (set != 0 && *ret_state != CONTAINER_STATE_STOPPING)
+		return true;
+	store_rollback(store);
+	if (set == 0)
+		request_fail_missing(request, "container", NULL);
+	else
+		request_fail(request, 409, "conflict", NULL, "the container is being stopped; start it when that is done");
+	return false;
+}
+
 void containers_start(struct request *request)
 {
 	struct store *store = request->api->store;
 	struct error err = ERROR_INIT;
 	int64_t state;
 	bool wait;
-	int set;
 
-	if (request_query_bool(request, "wait", true, &wait) == -1 || container_host_goes_down(request))
+	if (request_query_bool(request, "wait", true, &wait) == -1 || container_host_goes_down(request) ||
+	    !container_want(request, &state))
 		return;
-	if (store_begin(store, &err) == -1)
-		goto fail;
-	set = container_wanted_set(request, CONTAINER_WANTED_RUNNING, &err);
-	if (set == -1 || runtime_state(store, request->id, &state, &err) == -1)
-		goto fail;
-	if (set == 0) {
-		store_rollback(store);
-		request_fail_missing(request, "container", NULL);
-		return;
-	}
-	/* The engine would refuse, and nobody would ask again. */
-	if (state == CONTAINER_STATE_STOPPING) {
-		store_rollback(store);
-		request_fail(request, 409, "conflict", NULL, "the container is being stopped; start it when that is done");
-		return;
-	}
 	/* One that runs, or may, has opted in or not when it was started. */
 	if ((state == CONTAINER_STATE_STOPPED || state == CONTAINER_STATE_FAILED) &&
 	    merge_decide(store, request->id, &err) == -1)

@@ -17,6 +17,12 @@ void container_answer(struct request *request, unsigned int status, const char *
 /* 1 if the caller sees the container of the request, 0 if there is none for it, -1 with err. */
 int container_visible(struct request *request, struct error *err);
 
+/*
+ * Begins a transaction in which the container of the request is wanted to run. True:
+ * the caller commits; *ret_state is as of runtime_state(). False: it was answered.
+ */
+bool container_want(struct request *request, int64_t *ret_state);
+
 /* Writes what is wanted of the container of the request; 1 done, 0 no such container, -1 with err. */
 int container_wanted_set(struct request *request, enum container_wanted wanted, struct error *err);
 

@@ -154,6 +154,7 @@ static void peer_message(struct channel *channel, struct message *message, void 
 	case MESSAGE_HOST_STATUS_REPLY:
 	case MESSAGE_EXEC_REPLY:
 	case MESSAGE_IMAGE_CONTENT:
+	case MESSAGE_USAGE_REPLY:
 	case MESSAGE_MERGING_REPLY:
 	case MESSAGE_COMPACT_REPLY:
 		peer_answer(peer, message);

@@ -103,7 +103,7 @@ int request_query_number(struct request *request, const char *key, int64_t fallb
 /* Answers with JSON; takes the reference. NULL body: no content. */
 void request_answer(struct request *request, unsigned int status, json_t *body);
 
-/* Answers with text that stays the caller's until the request ends (static). */
+/* Answers with a copy of text; type is static. */
 void request_answer_text(struct request *request, const char *type, const char *text, size_t size);
 
 /* Answers with the error shape; field may be NULL. */

@@ -14,7 +14,9 @@ request_handler projects_list, projects_create, projects_show, projects_delete;
 request_handler images_list, images_create_head, images_create, images_show, images_delete;
 request_handler pulls_list, pulls_create, pulls_show, pulls_delete;
 request_handler containers_list, containers_create, containers_show, containers_delete, containers_start,
-	containers_stop, containers_restart, containers_freeze, containers_unfreeze, containers_console, containers_merging;
+	containers_stop, containers_restart, containers_freeze, containers_unfreeze, containers_console, containers_merging,
+	containers_usage, containers_change;
+request_handler metrics_show;
 request_handler exec_run;
 
 /*

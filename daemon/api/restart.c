@@ -68,29 +68,14 @@ void containers_restart(struct request *request)
 	struct error err = ERROR_INIT;
 	struct operation *operation;
 	int64_t seconds, state;
-	int set;
 
 	if (request_query_number(request, "timeout", RESTART_SECONDS_DEFAULT, 0, RESTART_SECONDS_MAX, &seconds) == -1 ||
-	    container_host_goes_down(request))
+	    container_host_goes_down(request) || !container_want(request, &state))
 		return;
-	if (store_begin(store, &err) == -1)
-		goto fail;
-	set = container_wanted_set(request, CONTAINER_WANTED_RUNNING, &err);
-	if (set == -1 || runtime_state(store, request->id, &state, &err) == -1)
-		goto fail;
-	if (set == 0) {
-		store_rollback(store);
-		request_fail_missing(request, "container", NULL);
+	if (store_commit(store, &err) == -1) {
+		request_fail_error(request, &err);
 		return;
 	}
-	/* Whoever stops it wants it stopped. */
-	if (state == CONTAINER_STATE_STOPPING) {
-		store_rollback(store);
-		request_fail(request, 409, "conflict", NULL, "the container is being stopped; start it when that is done");
-		return;
-	}
-	if (store_commit(store, &err) == -1)
-		goto fail;
 	operation = operation_new(request->api, request->id, request);
 	if (operation == NULL)
 		return;
@@ -103,9 +88,4 @@ void containers_restart(struct request *request)
 		return;
 	}
 	runtime_stop_begin(store, request->id);
-	return;
-
-fail:
-	store_rollback(store);
-	request_fail_error(request, &err);
 }

@@ -10,6 +10,7 @@
 
 const struct api_route api_routes[] = {
 	{ METHOD_GET, V1 "openapi.yaml", CALLER_READER, true, false, ROUTE_BODY_NONE, "", openapi_show },
+	{ METHOD_GET, V1 "metrics", CALLER_READER, false, false, ROUTE_BODY_NONE, "", metrics_show },
 	{ METHOD_GET, V1 "host", CALLER_READER, false, true, ROUTE_BODY_NONE, "", host_show },
 
 	{ METHOD_GET, V1 "tokens", CALLER_ADMIN, false, false, ROUTE_BODY_NONE, PAGE, tokens_list },
@@ -44,12 +45,14 @@ const struct api_route api_routes[] = {
 	  containers_list },
 	{ METHOD_POST, V1 "containers", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, " wait ", containers_create },
 	{ METHOD_GET, V1 "containers/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", containers_show },
+	{ METHOD_PATCH, V1 "containers/*", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", containers_change },
 	{ METHOD_DELETE, V1 "containers/*", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", containers_delete },
 	{ METHOD_POST, V1 "containers/*/start", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " wait ",
 	  containers_start },
 	{ METHOD_POST, V1 "containers/*/stop", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " timeout ",
 	  containers_stop },
 	{ METHOD_POST, V1 "containers/*/exec", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", exec_run },
+	{ METHOD_GET, V1 "containers/*/usage", CALLER_READER, false, false, ROUTE_BODY_NONE, "", containers_usage },
 	{ METHOD_GET, V1 "containers/*/merging", CALLER_READER, false, false, ROUTE_BODY_NONE, "", containers_merging },
 	{ METHOD_POST, V1 "containers/*/restart", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " timeout ",
 	  containers_restart },

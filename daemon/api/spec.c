@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/api/revival.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/json.h"
 #include "daemon/lib/protocol.h"
@@ -20,12 +21,12 @@ enum {
 
 #define BYTES_MAX (INT64_C(1) << 50)
 
-static int limits_read(json_t *limits, struct spec *spec, struct error *err)
+/* What is not there stays. *ret_swap: whether swap was. */
+static int limits_read(json_t *limits, struct spec *spec, bool *ret_swap, struct error *err)
 {
-	bool swap = false;
 	const struct json_field fields[] = {
 		{ "memory_max", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->memory_max, NULL },
-		{ "swap_max", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->swap_max, &swap },
+		{ "swap_max", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->swap_max, ret_swap },
 		{ "disk_max", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->disk_max, NULL },
 		{ "cpu_percent", JSON_KIND_INTEGER, false, 0, CPU_PERCENT_MAX, &spec->cpu_percent, NULL },
 		{ "cpu_weight", JSON_KIND_INTEGER, false, 1, 10000, &spec->cpu_weight, NULL },
@@ -37,9 +38,6 @@ static int limits_read(json_t *limits, struct spec *spec, struct error *err)
 	if (spec->memory_max != 0 && spec->memory_max < MEMORY_MIN)
 		return error_field(err, "limits.memory_max", "limits.memory_max must be 0 (no limit) or at least %d bytes",
 				   MEMORY_MIN);
-	/* As much swap as memory, unless said otherwise. */
-	if (!swap)
-		spec->swap_max = spec->memory_max == 0 ? SPEC_NO_LIMIT : spec->memory_max;
 	return 0;
 }
 
@@ -124,10 +122,29 @@ int spec_environment_pack(json_t *object, char *words, size_t room, uint32_t *re
 	return spec_variables_pack(object, words, room, ret_size, err);
 }
 
+const char *spec_restart_name(int64_t restart)
+{
+	static const char *const names[] = { [REVIVAL_NO] = "no", [REVIVAL_ON_FAILURE] = "on-failure", [REVIVAL_ALWAYS] = "always" };
+
+	return restart < 0 || restart > REVIVAL_ALWAYS ? NULL : names[restart];
+}
+
+static int64_t restart_parse(const char *text)
+{
+	const char *name;
+
+	for (int64_t i = 0; (name = spec_restart_name(i)) != NULL; i++)
+		if (strcmp(name, text) == 0)
+			return i;
+	return -1;
+}
+
 int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 {
 	char words[ENVIRONMENT_MAX];
 	json_t *limits = NULL;
+	char restart[32] = "no";
+	bool swap = false;
 	uint32_t size;
 	struct spec spec = { .cpu_weight = CPU_WEIGHT_DEFAULT, .pids_max = PIDS_DEFAULT };
 	const struct json_field fields[] = {
@@ -140,15 +157,45 @@ int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 		{ "port", JSON_KIND_INTEGER, false, 1, 65535, &spec.port, NULL },
 		{ "user", JSON_KIND_STRING, false, 1, USER_TEXT - 1, spec.user, NULL },
 		{ "cwd", JSON_KIND_STRING, false, 1, FOLDER_TEXT - 1, spec.folder, NULL },
+		{ "restart", JSON_KIND_STRING, false, 1, sizeof restart - 1, restart, NULL },
 	};
 
 	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 ||
-	    name_check(spec.name, "name", err) == -1 || limits_read(limits, &spec, err) == -1 ||
+	    name_check(spec.name, "name", err) == -1 || limits_read(limits, &spec, &swap, err) == -1 ||
 	    spec_command_pack(spec.command, words, COMMAND_MAX, &size, err) == -1 ||
 	    spec_environment_pack(spec.environment, words, ENVIRONMENT_MAX, &size, err) == -1)
 		return -1;
+	/* As much swap as memory, unless said otherwise. */
+	if (!swap)
+		spec.swap_max = spec.memory_max == 0 ? SPEC_NO_LIMIT : spec.memory_max;
+	spec.restart = restart_parse(restart);
+	if (spec.restart == -1)
+		return error_field(err, "restart", "restart is not no, on-failure or always");
 	if (spec.folder[0] != '\0' && spec.folder[0] != '/')
 		return error_field(err, "cwd", "cwd is not an absolute path");
 	*ret_spec = spec;
+	return 0;
+}
+
+int spec_change(json_t *body, struct spec *spec, struct error *err)
+{
+	struct spec changed = *spec;
+	json_t *limits = NULL;
+	char restart[32] = "";
+	bool swap;
+	const struct json_field fields[] = {
+		{ "name", JSON_KIND_STRING, false, 1, NAME_MAX_LABEL, changed.name, NULL },
+		{ "restart", JSON_KIND_STRING, false, 1, sizeof restart - 1, restart, NULL },
+		{ "limits", JSON_KIND_OBJECT, false, 0, 0, &limits, NULL },
+	};
+
+	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 ||
+	    name_check(changed.name, "name", err) == -1 || limits_read(limits, &changed, &swap, err) == -1)
+		return -1;
+	if (restart[0] != '\0')
+		changed.restart = restart_parse(restart);
+	if (changed.restart == -1)
+		return error_field(err, "restart", "restart is not no, on-failure or always");
+	*spec = changed;
 	return 0;
 }

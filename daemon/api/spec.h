@@ -20,6 +20,7 @@ struct spec {
 	char image[NAME_MAX_IMAGE + 1]; /* id, digest or name */
 	char name[NAME_MAX_LABEL + 1];
 	json_t *command, *environment;  /* borrowed from the body, or NULL */
+	int64_t restart;                        /* enum revival_policy */
 	int64_t port;                           /* 0: as the image says */
 	char user[USER_TEXT], folder[FOLDER_TEXT]; /* "": as the image says */
 	int64_t memory_max, swap_max, disk_max; /* bytes; 0: no limit (swap_max 0: no swap) */
@@ -29,6 +30,12 @@ struct spec {
 #define SPEC_NO_LIMIT INT64_MAX /* of swap */
 
 int spec_read(json_t *body, struct spec *ret_spec, struct error *err);
+
+/* Name, restart and limits that body has take the place of those in spec, which stays as it is on -1. */
+int spec_change(json_t *body, struct spec *spec, struct error *err);
+
+/* enum revival_policy as the API has it; NULL beyond. */
+const char *spec_restart_name(int64_t restart);
 
 /*
  * A list of strings as words with a NUL behind each. Fails when they need more

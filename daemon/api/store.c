@@ -66,6 +66,8 @@ static const char *const migrations[] = {
 	"ALTER TABLE containers ADD COLUMN folder TEXT;",
 	/* Measured by the engine: merging brings it nothing. */
 	"ALTER TABLE containers ADD COLUMN unprofitable INTEGER NOT NULL DEFAULT 0;",
+	/* enum revival_policy */
+	"ALTER TABLE containers ADD COLUMN restart INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int store_error(sqlite3 *db, struct error *err)

@@ -15,19 +15,19 @@
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/compaction.h"
 #include "daemon/engine/confine.h"
-#include "daemon/engine/console_log.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/governor.h"
-#include "daemon/engine/import.h"
+#include "daemon/engine/inquiry.h"
+#include "daemon/engine/intake.h"
 #include "daemon/engine/layer.h"
 #include "daemon/engine/lifecycle.h"
+#include "daemon/engine/limits.h"
 #include "daemon/engine/merge.h"
 #include "daemon/engine/netdev.h"
 #include "daemon/engine/profit.h"
-#include "daemon/engine/puller.h"
+#include "daemon/engine/reply.h"
 #include "daemon/engine/session.h"
-#include "daemon/engine/status.h"
 #include "daemon/engine/truth.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -37,46 +37,11 @@
 #include "daemon/lib/message.h"
 #include "daemon/lib/protocol.h"
 
-/* The most that any import may unpack, whatever api says. */
-#define IMPORT_BYTES_MAX (UINT64_C(64) << 30)
-#define IMPORT_ENTRIES_MAX UINT64_C(2000000)
-
 static struct {
 	struct loop *loop;
 	struct channel *api;
 	struct hostcfg cfg;
 } engine;
-
-static void frame_send(uint32_t type, uint64_t serial, const void *payload, size_t size)
-{
-	struct error err = ERROR_INIT;
-
-	if (channel_send(engine.api, type, serial, payload, size, -1, &err) == -1)
-		log_error("cannot answer api: %s", err.message);
-}
-
-static void answer(uint64_t serial, const struct error *err)
-{
-	struct result_message result = { 0 };
-
-	if (serial == 0) { /* nobody waits */
-		if (err != NULL)
-			log_error("%s", err->message);
-		return;
-	}
-	if (err != NULL) {
-		result.code = (uint32_t)(err->code != 0 ? err->code : EIO);
-		memcpy(result.field, err->field, sizeof result.field);
-		memcpy(result.message, err->message, sizeof result.message);
-	}
-	frame_send(MESSAGE_RESULT, serial, &result, sizeof result);
-}
-
-/* Answers a request whose work is done, or which could not be begun. */
-static void answer_now(uint64_t serial, int result, const struct error *err)
-{
-	answer(serial, result == 0 ? NULL : err);
-}
 
 static void state_tell(const struct container *container, const char *message)
 {
@@ -91,7 +56,7 @@ static void state_tell(const struct container *container, const char *message)
 
 	memcpy(state.id, container->message.id, sizeof state.id);
 	snprintf(state.message, sizeof state.message, "%s", message);
-	frame_send(MESSAGE_CONTAINER_STATE, 0, &state, sizeof state);
+	reply_frame(MESSAGE_CONTAINER_STATE, 0, &state, sizeof state);
 	struct container *c = container_find(container->message.id);
 	if (c != NULL && c->state == CONTAINER_STATE_RUNNING && c->message.merge != 0 && c->trial.measured_ms == 0)
 		governor_quicken(c);
@@ -102,78 +67,7 @@ static void unprofitable_tell(const struct container *container)
 	struct container_id_message message = { 0 };
 
 	memcpy(message.id, container->message.id, sizeof message.id);
-	frame_send(MESSAGE_UNPROFITABLE, 0, &message, sizeof message);
-}
-
-static void import_done(const struct image_content_message *content, const struct error *err, void *data)
-{
-	uint64_t *serial = data;
-
-	if (content == NULL)
-		answer(*serial, err);
-	else {
-		/* A list that began meanwhile was made before api knew of these. */
-		for (uint32_t i = 0; i < content->layer_count; i++)
-			truth_keep_image(content->layers[i]);
-		frame_send(MESSAGE_IMAGE_CONTENT, *serial, content, sizeof *content);
-	}
-	free(serial);
-}
-
-static int digest_check(const char *digest, struct error *err)
-{
-	if (!hex_valid(digest, DIGEST_TEXT - 1))
-		return error_field(err, "digest", "the digest is not 64 hexadecimal digits");
-	return 0;
-}
-
-static void image_import(const struct message *message)
-{
-	struct image_message image = *(const struct image_message *)message->payload;
-	struct error err = ERROR_INIT;
-
-	if (digest_check(image.digest, &err) == -1) {
-		answer(message->serial, &err);
-		return;
-	}
-	image.bytes_max = image.bytes_max < IMPORT_BYTES_MAX ? image.bytes_max : IMPORT_BYTES_MAX;
-	image.entries_max = image.entries_max < IMPORT_ENTRIES_MAX ? image.entries_max : IMPORT_ENTRIES_MAX;
-	uint64_t *serial = malloc(sizeof *serial);
-	if (serial == NULL) {
-		error_set(&err, ENOMEM, "no memory for an import");
-		answer(message->serial, &err);
-		return;
-	}
-	*serial = message->serial;
-	if (import_begin(engine.loop, &image, message->fd, import_done, serial, &err) == -1) {
-		free(serial);
-		answer(message->serial, &err);
-	}
-}
-
-static void pull_start(const struct message *message)
-{
-	struct error err = ERROR_INIT;
-	int result;
-
-	if (message->fd == -1)
-		result = error_set(&err, EBADF, "a pull comes with a socket");
-	else
-		result = puller_start(engine.loop, message->fd, &err);
-	answer_now(message->serial, result, &err);
-}
-
-static void image_delete(const struct message *message)
-{
-	const struct image_message *image = message->payload;
-	struct error err = ERROR_INIT;
-	int result = digest_check(image->digest, &err);
-
-	if (result == 0 && (container_uses(image->digest) || import_uses(image->digest)))
-		result = error_set(&err, EBUSY, "a container or an image that is being imported is built on this layer");
-	if (result == 0)
-		result = layer_delete(engine.loop, image->digest, &err);
-	answer_now(message->serial, result, &err);
+	reply_frame(MESSAGE_UNPROFITABLE, 0, &message, sizeof message);
 }
 
 static void container_start(const struct message *message)
@@ -198,7 +92,33 @@ static void container_start(const struct message *message)
 	if (result == 0)
 		result = lifecycle_start(c, message->serial, &err);
 	if (result == -1)
-		answer(message->serial, &err);
+		reply(message->serial, &err);
+}
+
+/* Name and limits; the rest holds from the next start on, with which it comes. */
+static void container_change(const struct message *message)
+{
+	const struct container_message *wanted = message->payload;
+	struct container *c = container_find(wanted->id);
+	struct error err = ERROR_INIT;
+	int result = 0;
+
+	if (c != NULL) { /* one that was never started has nothing to change */
+		result = container_check(wanted, &engine.cfg, &err);
+		if (result == 0)
+			result = limits_change(&c->message, wanted, &err);
+	}
+	if (c != NULL && result == 0) {
+		struct container_message *own = &c->message;
+		memcpy(own->name, wanted->name, sizeof own->name);
+		own->memory_max = wanted->memory_max;
+		own->swap_max = wanted->swap_max;
+		own->disk_max = wanted->disk_max;
+		own->cpu_percent = wanted->cpu_percent;
+		own->cpu_weight = wanted->cpu_weight;
+		own->pids_max = wanted->pids_max;
+	}
+	reply_now(message->serial, result, &err);
 }
 
 static void container_stop(const struct message *message)
@@ -208,12 +128,12 @@ static void container_stop(const struct message *message)
 	struct error err = ERROR_INIT;
 
 	if (c == NULL) {
-		answer(message->serial, NULL); /* what is not known does not run */
+		reply(message->serial, NULL); /* what is not known does not run */
 		return;
 	}
 	c->message.wanted = CONTAINER_WANTED_STOPPED;
 	if (lifecycle_stop(c, stop->timeout_ms, message->serial, &err) == -1)
-		answer(message->serial, &err);
+		reply(message->serial, &err);
 }
 
 static void container_revoke(const struct message *message)
@@ -223,12 +143,12 @@ static void container_revoke(const struct message *message)
 	struct error err = ERROR_INIT;
 
 	if (c == NULL) {
-		answer(message->serial, NULL);
+		reply(message->serial, NULL);
 		return;
 	}
 	c->message.wanted = CONTAINER_WANTED_STOPPED;
 	if (lifecycle_revoke(c, message->serial, &err) == -1)
-		answer(message->serial, &err);
+		reply(message->serial, &err);
 }
 
 static void container_delete(const struct message *message)
@@ -239,7 +159,7 @@ static void container_delete(const struct message *message)
 	if (!id_valid(id->id))
 		error_field(&err, "id", "the id is not 24 hexadecimal digits");
 	if (err.code != 0 || lifecycle_delete(id->id, message->serial, &err) == -1)
-		answer(message->serial, &err);
+		reply(message->serial, &err);
 }
 
 /* A command of a client: the answer has a channel to the process that will run it. */
@@ -254,9 +174,9 @@ static void exec_begin(const struct message *message)
 	if (result == 0)
 		result = session_begin(engine.loop, c, exec, message->fd, &session, &err);
 	if (result == -1)
-		answer(message->serial, &err);
-	else if (channel_send(engine.api, MESSAGE_EXEC_REPLY, message->serial, NULL, 0, session, &err) == -1)
-		log_error("cannot answer api: %s", err.message);
+		reply(message->serial, &err);
+	else
+		reply_file(MESSAGE_EXEC_REPLY, message->serial, NULL, 0, session);
 }
 
 static void container_freeze(const struct message *message)
@@ -267,22 +187,7 @@ static void container_freeze(const struct message *message)
 	int result = c == NULL ? error_set(&err, EBUSY, "the container does not run")
 			       : lifecycle_freeze(c, freeze->frozen != 0, &err);
 
-	answer_now(message->serial, result, &err);
-}
-
-static void container_console(const struct message *message)
-{
-	const struct container_id_message *id = message->payload;
-	struct result_message result = { 0 };
-	struct error err = ERROR_INIT;
-
-	if (!id_valid(id->id))
-		error_field(&err, "id", "the id is not 24 hexadecimal digits");
-	cleanup_fd int fd = err.code != 0 ? -1 : console_log_copy(id->id, &err);
-	if (fd == -1)
-		answer(message->serial, &err);
-	else if (channel_send(engine.api, MESSAGE_RESULT, message->serial, &result, sizeof result, fd, &err) == -1)
-		log_error("cannot answer api: %s", err.message);
+	reply_now(message->serial, result, &err);
 }
 
 static void image_sync(const struct message *message)
@@ -291,7 +196,7 @@ static void image_sync(const struct message *message)
 	int done = truth_image(message->payload, &err);
 
 	if (done != 0)
-		answer(message->serial, done == 1 ? NULL : &err);
+		reply(message->serial, done == 1 ? NULL : &err);
 }
 
 static void container_sync(const struct message *message)
@@ -300,64 +205,17 @@ static void container_sync(const struct message *message)
 	int done = truth_container(message->payload, &err);
 
 	if (done != 0)
-		answer(message->serial, done == 1 ? NULL : &err);
+		reply(message->serial, done == 1 ? NULL : &err);
 }
 
-static void host_status(const struct message *message)
-{
-	struct host_status_message status;
-
-	status_read(&status);
-	frame_send(MESSAGE_HOST_STATUS_REPLY, message->serial, &status, sizeof status);
-}
-
-static void merging_measured(const char *id, const struct profit *profit, const struct error *err, void *data)
-{
-	struct merging_message reply = { 0 };
-	const struct container *c = container_find(id);
-	uint64_t *serial = data;
-
-	if (err != NULL) {
-		answer(*serial, err);
-	} else {
-		snprintf(reply.id, sizeof reply.id, "%s", id);
-		reply.opted_in = c != NULL && c->state == CONTAINER_STATE_RUNNING && c->message.merge != 0;
-		reply.processes = profit->processes;
-		reply.pages_merged = profit->pages_merged;
-		reply.pages_zero = profit->pages_zero;
-		reply.profit = profit->bytes;
-		frame_send(MESSAGE_MERGING_REPLY, *serial, &reply, sizeof reply);
-	}
-	free(serial);
-}
-
-static void merging_measure(const struct message *message)
-{
-	const struct container_id_message *id = message->payload;
-	const struct container *c = container_find(id->id);
-	struct error err = ERROR_INIT;
-	uint64_t *serial = malloc(sizeof *serial);
-
-	if (c == NULL)
-		error_set(&err, ENOENT, "there is no such container");
-	else if (serial == NULL)
-		error_set(&err, ENOMEM, "no memory for a measurement");
-	if (serial != NULL)
-		*serial = message->serial;
-	if (err.code != 0 || profit_begin(engine.loop, &c->message, merging_measured, serial, &err) == -1) {
-		free(serial);
-		answer(message->serial, &err);
-	}
-}
-
-static void compacted(const struct compact_reply_message *reply, const struct error *err, void *data)
+static void compacted(const struct compact_reply_message *result, const struct error *err, void *data)
 {
 	uint64_t *serial = data;
 
 	if (err != NULL)
-		answer(*serial, err);
+		reply(*serial, err);
 	else
-		frame_send(MESSAGE_COMPACT_REPLY, *serial, reply, sizeof *reply);
+		reply_frame(MESSAGE_COMPACT_REPLY, *serial, result, sizeof *result);
 	free(serial);
 }
 
@@ -375,7 +233,7 @@ static void realm_compact(const struct message *message)
 		*serial = message->serial;
 	if (err.code != 0 || compaction_begin(engine.loop, compact, compacted, serial, &err) == -1) {
 		free(serial);
-		answer(message->serial, &err);
+		reply(message->serial, &err);
 	}
 }
 
@@ -392,19 +250,22 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 		truth_begin();
 		return;
 	case MESSAGE_HOST_STATUS:
-		host_status(message);
+		inquiry_host(message);
 		return;
 	case MESSAGE_IMAGE_IMPORT:
-		image_import(message);
+		intake_import(engine.loop, message);
 		return;
 	case MESSAGE_IMAGE_DELETE:
-		image_delete(message);
+		intake_delete(engine.loop, message);
 		return;
 	case MESSAGE_IMAGE_SYNC:
 		image_sync(message);
 		return;
 	case MESSAGE_CONTAINER_START:
 		container_start(message);
+		return;
+	case MESSAGE_CONTAINER_CHANGE:
+		container_change(message);
 		return;
 	case MESSAGE_CONTAINER_STOP:
 		container_stop(message);
@@ -422,10 +283,13 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 		exec_begin(message);
 		return;
 	case MESSAGE_PULL_START:
-		pull_start(message);
+		intake_pull(engine.loop, message);
 		return;
 	case MESSAGE_MERGING:
-		merging_measure(message);
+		inquiry_merging(engine.loop, message);
+		return;
+	case MESSAGE_USAGE:
+		inquiry_usage(message);
 		return;
 	case MESSAGE_COMPACT:
 		realm_compact(message);
@@ -434,7 +298,7 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 		container_freeze(message);
 		return;
 	case MESSAGE_CONTAINER_CONSOLE:
-		container_console(message);
+		inquiry_console(message);
 		return;
 	case MESSAGE_RESULT:
 	case MESSAGE_HOST_STATUS_REPLY:
@@ -448,6 +312,7 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_EXEC_GO:
 	case MESSAGE_EXEC_END:
 	case MESSAGE_IMAGE_CONTENT:
+	case MESSAGE_USAGE_REPLY:
 	case MESSAGE_MERGING_REPLY:
 	case MESSAGE_UNPROFITABLE:
 	case MESSAGE_COMPACT_REPLY:
@@ -497,8 +362,9 @@ static int engine_run(struct error *err)
 	engine.api = channel_new(engine.loop, ROLE_FD_API, api_says, NULL, err);
 	if (engine.api == NULL)
 		return -1;
+	reply_init(engine.api);
 	truth_init(engine.loop, &engine.cfg, ENGINE_CONTAINERS, state_tell);
-	if (lifecycle_init(engine.loop, &engine.cfg, answer, state_tell, err) == -1 ||
+	if (lifecycle_init(engine.loop, &engine.cfg, reply, state_tell, err) == -1 ||
 	    layer_init(engine.loop, err) == -1 || adopt_all(&engine.cfg, err) == -1)
 		return -1;
 	if (channel_send(engine.api, MESSAGE_HELLO, 0, &hello, sizeof hello, -1, err) == -1)

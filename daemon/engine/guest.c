@@ -14,6 +14,7 @@
 #include "daemon/engine/address.h"
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/engine.h"
+#include "daemon/engine/limits.h"
 #include "daemon/engine/netdev.h"
 #include "daemon/engine/runtime.h"
 #include "daemon/lib/error.h"
@@ -101,22 +102,18 @@ __attribute__((format(printf, 4, 5))) static int item_print(struct lxc_container
 
 static int limits_set(struct lxc_container *guest, const struct container_message *message, struct error *err)
 {
-	unsigned long long memory = message->memory_max;
+	struct limit limits[LIMITS_COUNT];
+	char key[64];
 
-	if (memory != 0 && (item_print(guest, err, "lxc.cgroup2.memory.max", "%llu", memory) == -1 ||
-			    item_print(guest, err, "lxc.cgroup2.memory.high", "%llu", memory / 100 * 95) == -1))
+	limits_make(message, limits);
+	for (size_t i = 0; i < LIMITS_COUNT; i++) {
+		snprintf(key, sizeof key, "lxc.cgroup2.%s", limits[i].file);
+		if (item_set(guest, key, limits[i].value, err) == -1)
+			return -1;
+	}
+	if (item_print(guest, err, "lxc.cgroup2.cgroup.max.depth", "%d", CGROUP_DEPTH_MAX) == -1)
 		return -1;
-	if (item_print(guest, err, "lxc.cgroup2.memory.swap.max", "%llu", (unsigned long long)message->swap_max) == -1)
-		return -1;
-	if (message->cpu_percent != 0 &&
-	    item_print(guest, err, "lxc.cgroup2.cpu.max", "%llu 100000", message->cpu_percent * 1000ULL) == -1)
-		return -1;
-	if (item_print(guest, err, "lxc.cgroup2.cpu.weight", "%u", message->cpu_weight) == -1)
-		return -1;
-	if (item_print(guest, err, "lxc.cgroup2.cgroup.max.depth", "%d", CGROUP_DEPTH_MAX) == -1 ||
-	    item_print(guest, err, "lxc.cgroup2.cgroup.max.descendants", "%d", CGROUP_COUNT_MAX) == -1)
-		return -1;
-	return item_print(guest, err, "lxc.cgroup2.pids.max", "%u", message->pids_max);
+	return item_print(guest, err, "lxc.cgroup2.cgroup.max.descendants", "%d", CGROUP_COUNT_MAX);
 }
 
 static int network_set(struct lxc_container *guest, const struct container_message *message, struct error *err)

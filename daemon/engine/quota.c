@@ -25,6 +25,17 @@ static uint64_t inodes_of(uint64_t bytes)
 	return bytes == 0 || inodes >= INODES_MIN ? inodes : INODES_MIN;
 }
 
+void quota_used(int fd, uint32_t project, uint64_t *ret_bytes, uint64_t *ret_files)
+{
+	struct fs_disk_quota quota = { 0 };
+
+	*ret_bytes = *ret_files = 0;
+	if (syscall(SYS_quotactl_fd, fd, QCMD(Q_XGETQUOTA, PRJQUOTA), project, &quota) == -1)
+		return; /* nothing was written yet, or nothing is counted here */
+	*ret_bytes = quota.d_bcount * 512;
+	*ret_files = quota.d_icount;
+}
+
 int quota_set(int fd, uint32_t project, uint64_t bytes, struct error *err)
 {
 	struct fsxattr attr;

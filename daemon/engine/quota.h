@@ -17,4 +17,7 @@ struct error;
  */
 int quota_set(int fd, uint32_t project, uint64_t bytes, struct error *err);
 
+/* What the project holds on the file system of fd; 0 where that is not counted. */
+void quota_used(int fd, uint32_t project, uint64_t *ret_bytes, uint64_t *ret_files);
+
 #endif

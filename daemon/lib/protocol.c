@@ -41,6 +41,8 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 				    { TEXT(image_content_message, digest), TEXT(image_content_message, config.user),
 				      TEXT(image_content_message, config.folder),
 				      { offsetof(struct image_content_message, layers), DIGEST_TEXT, CONTAINER_LAYERS_MAX } } },
+	[MESSAGE_USAGE] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },
+	[MESSAGE_USAGE_REPLY] = { sizeof(struct usage_message), { TEXT(usage_message, id) } },
 	[MESSAGE_PULL_START] = { 0, { { 0 } } },
 	[MESSAGE_PULL] = { sizeof(struct pull_message),
 			   { TEXT(pull_message, reference), TEXT(pull_message, user), TEXT(pull_message, password),
@@ -72,6 +74,7 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 			       { TEXT(exec_end_message, field), TEXT(exec_end_message, message) } },
 	[MESSAGE_CONTAINER_START] = CONTAINER_LAYOUT,
 	[MESSAGE_CONTAINER_SYNC] = CONTAINER_LAYOUT,
+	[MESSAGE_CONTAINER_CHANGE] = CONTAINER_LAYOUT,
 };
 
 bool protocol_words_valid(const char *words, size_t used, size_t room)
@@ -125,7 +128,7 @@ int protocol_check(uint32_t type, const void *payload, size_t size, struct error
 			if (memchr((const char *)payload + text->offset + i * text->size, '\0', text->size) == NULL)
 				return error_set(err, EBADMSG, "a frame of type %u has an endless string", type);
 
-	if (type == MESSAGE_CONTAINER_START || type == MESSAGE_CONTAINER_SYNC)
+	if (type == MESSAGE_CONTAINER_START || type == MESSAGE_CONTAINER_SYNC || type == MESSAGE_CONTAINER_CHANGE)
 		return container_check(payload, err);
 	if (type == MESSAGE_EXEC)
 		return exec_check(payload, err);

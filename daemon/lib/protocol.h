@@ -78,6 +78,9 @@ enum message_type {
 	MESSAGE_COMPACT_REPLY,     /* struct compact_reply_message */
 	MESSAGE_CONTAINER_FREEZE,  /* struct container_freeze_message; RESULT when the kernel was told; EBUSY: it does not run */
 	MESSAGE_CONTAINER_CONSOLE, /* struct container_id_message; RESULT + fd of a copy of its console log, read from its start */
+	MESSAGE_USAGE,             /* struct container_id_message; api -> engine */
+	MESSAGE_USAGE_REPLY,       /* struct usage_message; RESULT with ENOENT: there is no such container */
+	MESSAGE_CONTAINER_CHANGE,  /* struct container_message; limits and name hold from now on; RESULT, EEXIST: less than is in use */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -279,6 +282,26 @@ struct image_content_message {
 	uint32_t described;         /* 1: config is the image's own; 0: a root tar, which has none */
 	char layers[CONTAINER_LAYERS_MAX][DIGEST_TEXT]; /* lowest first: SHA-256 of the plain tar, of a root tar as it was sent */
 	struct image_config config;
+};
+
+enum usage_kind { USAGE_CPU, USAGE_MEMORY, USAGE_IO, USAGE_KINDS };
+
+/* Time in which processes waited: pressure stall information. */
+struct usage_stall {
+	uint32_t average[3]; /* hundredths of a percent of the last 10, 60, 300 seconds */
+	uint32_t reserved;
+	uint64_t total_us;
+};
+
+/* Since the container's start; 0 where it does not run. */
+struct usage_message {
+	char id[ID_TEXT];
+	char reserved[7];
+	uint64_t cpu_us, cpu_user_us, cpu_system_us, cpu_throttled_us;
+	uint64_t memory, memory_peak, swap, oom_kills, pids;
+	uint64_t disk_bytes, disk_files; /* of its own folder */
+	uint64_t read_bytes, written_bytes, reads, writes;
+	struct usage_stall some[USAGE_KINDS], full[USAGE_KINDS];
 };
 
 /* Holds a secret: both ends wipe it. */

@@ -45,11 +45,16 @@ is "$(field .firewall.live)" "$live" 'the firewall knows as many live containers
 lab 'echo from-the-console >/dev/console' >/dev/null
 console_has() { api GET "/containers/$box/console" && grep -q from-the-console <<<"$BODY"; }
 runs 'what is written to the console can be read' wait_until 30 console_has
+api GET "/containers/$box/console"
 is "$STATUS" 200 'by GET'
 like "$HEADERS" '[Cc]ontent-[Tt]ype: text/plain' 'as plain text'
-lab 'i=0; while [ $i -lt 6000 ]; do echo "$i 0123456789012345678901234567890123456789"; i=$((i + 1)); done >/dev/console; echo the-end >/dev/console' >/dev/null
+api_json POST "/containers/$box/exec" "$(jq -cn '{timeout: 300, command: ["sh", "-c",
+	"i=0; while [ $i -lt 6000 ]; do echo \"$i 0123456789012345678901234567890123456789\"; i=$((i + 1)); done >/dev/console; echo the-end >/dev/console"]}')" \
+	--max-time 320
+is "$(field .exit_code)" 0 'a quarter of a megabyte more is written'
 console_ends() { api GET "/containers/$box/console" && grep -q the-end <<<"$BODY"; }
-runs 'a quarter of a megabyte more: its end is there' wait_until 60 console_ends
+runs 'its end is there' wait_until 60 console_ends
+api GET "/containers/$box/console"
 cmp_ok "${#BODY}" -le $((128 * 1024)) 'and it is bounded'
 cmp_ok "${#BODY}" -gt 4096 'and not next to nothing'
 api GET "/containers/$nobody/console"
@@ -120,6 +125,45 @@ is "$STATUS" 404 'nor a console'
 TOKEN=$admin
 api GET "/containers/$box"
 is "$(field .state)" running 'none of them changed anything'
+
+# -- started again --
+crash() { # NAME RESTART SCRIPT
+	container_start "$1" "$(jq -cn --arg r "$2" --arg s "$3" '{restart: $r, command: ["/bin/sh", "-c", $s]}')"
+}
+crash clumsy on-failure 'n=$(cat /tmp/n 2>/dev/null || echo 0); echo $((n + 1)) >/tmp/n; [ "$n" -lt 2 ] || exec /usr/sbin/init; exit 3'
+clumsy=$ID
+is "$(field .restart)" on-failure 'one that ends with 3 twice is to be started again'
+waits() { api GET "/containers/$clumsy" && grep -q 'status 3; started again in' <<<"$(field .message)"; }
+runs 'meanwhile it says so' wait_until 30 waits
+runs 'the third time it runs' wait_until 60 web_up "$URL"
+api GET "/containers/$clumsy"
+is "$(field '.state + " " + (.message // "none")')" 'running none' 'and says no more'
+crash content on-failure 'sleep 2; exit 0'
+content=$ID
+crash plain no 'sleep 2; exit 3'
+plain=$ID
+crash endless always 'sleep 2; exit 0'
+endless=$ID
+ended() { api GET "/containers/$1" && [ "$(field .state)" = stopped ] && [ "$(field .exit_status)" != null ]; }
+runs 'one that ends with 0' wait_until 30 ended "$content"
+runs 'and one without a policy' wait_until 30 ended "$plain"
+again() { api GET "/containers/$endless" && grep -q 'status 0; started again in [2-9]' <<<"$(field .message)"; }
+runs 'with always also one that ends with 0 is, again and again' wait_until 60 again
+crash hasty on-failure 'exit 4' # so soon that it is no start at all
+hasty=$ID
+hurries() { api GET "/containers/$hasty" && grep -q 'started again in [2-9]' <<<"$(field .message)"; }
+runs 'one that ends at once is tried again, too' wait_until 60 hurries
+api DELETE "/containers/$hasty"
+answers 204 'until it is deleted'
+api POST "/containers/$endless/stop"
+is "$STATUS $(field .state) $(field .message)" '200 stopped null' 'until it is stopped'
+for id in "$content" "$plain" "$endless"; do
+	api GET "/containers/$id"
+	is "$(field .state) $(field .message)" 'stopped null' 'that stays stopped'
+done
+api_json POST /containers "{\"project\":\"$PROJECT\",\"image\":\"$DIGEST\",\"name\":\"odd\",\"restart\":\"sometimes\"}"
+refused 400 invalid restart 'another word is refused'
+for id in "$clumsy" "$content" "$plain" "$endless"; do api DELETE "/containers/$id"; done
 
 # -- delete --
 api POST "/containers/$box/freeze"

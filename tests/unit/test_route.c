@@ -45,6 +45,9 @@ HANDLER(containers_start)
 HANDLER(containers_stop)
 HANDLER(exec_run)
 HANDLER(containers_merging)
+HANDLER(containers_usage)
+HANDLER(containers_change)
+HANDLER(metrics_show)
 HANDLER(containers_restart)
 HANDLER(containers_freeze)
 HANDLER(containers_unfreeze)
@@ -81,8 +84,8 @@ static void the_table_knows_its_methods(void **state)
 	assert_string_equal(id, "abc");
 
 	assert_null(route_find("/api/v1/containers/abc", METHOD_POST, id, sizeof id, &methods));
-	assert_int_equal(methods, METHOD_GET | METHOD_DELETE);
-	assert_string_equal(route_allow(methods), "GET, HEAD, DELETE");
+	assert_int_equal(methods, METHOD_GET | METHOD_PATCH | METHOD_DELETE);
+	assert_string_equal(route_allow(methods), "GET, HEAD, DELETE, PATCH");
 	assert_null(route_find("/api/v1/nothing", METHOD_GET, id, sizeof id, &methods));
 	assert_int_equal(methods, 0);
 	assert_null(route_find("/api/v1/realms", (enum method)0, id, sizeof id, &methods));

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * change: PATCH of a container. The engine puts limits in force first, or
+ * refuses them; then the row says so. A name and a restart policy are the row's alone.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/api/api.h"
+#include "daemon/api/containers.h"
+#include "daemon/api/peer.h"
+#include "daemon/api/request.h"
+#include "daemon/api/resources.h"
+#include "daemon/api/spec.h"
+#include "daemon/api/store.h"
+#include "daemon/lib/error.h"
+
+enum { CHANGE_MS = 15000 };
+
+/* One that is with the engine. */
+struct change {
+	struct change *next;
+	struct request *request;
+	char id[ID_TEXT];
+	struct spec spec; /* of it: name, restart, limits */
+};
+
+static struct change *changes;
+
+static bool change_under_way(const char *id)
+{
+	for (const struct change *change = changes; change != NULL; change = change->next)
+		if (strcmp(change->id, id) == 0)
+			return true;
+	return false;
+}
+
+static void change_free(struct change *change)
+{
+	struct change **link = &changes;
+
+	while (*link != NULL && *link != change)
+		link = &(*link)->next;
+	if (*link != NULL)
+		*link = change->next;
+	free(change);
+}
+
+/* What holds until now, as far as it can be changed. 1 found, 0 not, -1 with err. */
+static int spec_load(struct store *store, const char *id, struct spec *spec, struct error *err)
+{
+	cleanup_query sqlite3_stmt *row =
+		store_query(store, err,
+			    "SELECT name, restart, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max FROM containers"
+			    " WHERE id = ? AND deleted IS NULL", "s", id);
+	int step = row == NULL ? -1 : query_step(row, err);
+
+	if (step != 1)
+		return step;
+	*spec = (struct spec){
+		.restart = query_int(row, 1), .memory_max = query_int(row, 2), .swap_max = query_int(row, 3),
+		.disk_max = query_int(row, 4), .cpu_percent = query_int(row, 5), .cpu_weight = query_int(row, 6),
+		.pids_max = query_int(row, 7),
+	};
+	snprintf(spec->name, sizeof spec->name, "%s", query_text(row, 0));
+	return 1;
+}
+
+static int row_update(struct store *store, const char *id, const struct spec *spec, struct error *err)
+{
+	int set = store_run(store, err,
+			    "UPDATE containers SET name = ?, restart = ?, memory_max = ?, swap_max = ?, disk_max = ?, cpu_percent = ?,"
+			    " cpu_weight = ?, pids_max = ? WHERE id = ? AND deleted IS NULL",
+			    "siiiiiiis", spec->name, spec->restart, spec->memory_max, spec->swap_max, spec->disk_max,
+			    spec->cpu_percent, spec->cpu_weight, spec->pids_max, id);
+
+	if (set == -1 && err->code == EEXIST) {
+		error_field(err, "name", "the project has a container named %s already", spec->name);
+		err->code = EEXIST;
+	}
+	return set == 0 ? error_set(err, ENOENT, "there is no such container") : set == -1 ? -1 : 0;
+}
+
+/* What the engine would be told if the row had it; whether the row takes it. */
+static int message_make(struct api *api, const struct change *change, struct container_message *message, struct error *err)
+{
+	if (store_begin(api->store, err) == -1)
+		return -1;
+	int result = row_update(api->store, change->id, &change->spec, err);
+	if (result == 0)
+		result = container_message_fill(api, change->id, message, err);
+	store_rollback(api->store);
+	return result;
+}
+
+static void change_answered(const struct message *answer, const struct error *err, void *data)
+{
+	struct change *change = data;
+	struct error own = ERROR_INIT;
+
+	(void)answer;
+	if (err != NULL && err->code == EEXIST)
+		request_fail(change->request, 409, "conflict", err->field[0] == '\0' ? NULL : err->field, "%s", err->message);
+	else if (err != NULL)
+		request_fail_host(change->request, err);
+	else if (row_update(change->request->api->store, change->id, &change->spec, &own) == -1)
+		request_fail_error(change->request, &own);
+	else
+		container_answer(change->request, 200, change->id);
+	change_free(change);
+}
+
+static void change_begin(struct request *request, const struct spec *spec)
+{
+	static struct container_message message; /* large */
+	struct error err = ERROR_INIT;
+	struct change *change = calloc(1, sizeof *change);
+
+	if (change == NULL) {
+		request_fail(request, 503, "unavailable", NULL, "no memory for a change");
+		return;
+	}
+	*change = (struct change){ .next = changes, .request = request, .spec = *spec };
+	snprintf(change->id, sizeof change->id, "%.24s", request->id);
+	changes = change;
+	if (message_make(request->api, change, &message, &err) == -1) {
+		request_fail_error(request, &err);
+		change_free(change);
+	} else if (peer_ask(request->api->engine, MESSAGE_CONTAINER_CHANGE, &message, sizeof message, -1, CHANGE_MS, change_answered,
+			    change, &err) == -1) {
+		request_fail_host(request, &err);
+		change_free(change);
+	}
+}
+
+void containers_change(struct request *request)
+{
+	struct error err = ERROR_INIT;
+	struct spec spec;
+
+	int found = container_visible(request, &err);
+	if (found == 1)
+		found = spec_load(request->api->store, request->id, &spec, &err);
+	if (found == 0) {
+		request_fail_missing(request, "container", NULL);
+		return;
+	}
+	if (found == -1 || spec_change(request->json, &spec, &err) == -1)
+		request_fail_error(request, &err);
+	else if (change_under_way(request->id))
+		request_fail(request, 409, "conflict", NULL, "another change of the container is under way; try again");
+	else
+		change_begin(request, &spec);
+}

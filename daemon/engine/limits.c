@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/engine/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "daemon/engine/cgroup.h"
+#include "daemon/engine/engine.h"
+#include "daemon/engine/quota.h"
+#include "daemon/engine/usage.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+#include "daemon/lib/protocol.h"
+
+static void limit_make(struct limit *limit, const char *file, uint64_t value)
+{
+	limit->file = file;
+	snprintf(limit->value, sizeof limit->value, "%" PRIu64, value);
+}
+
+static void limit_none(struct limit *limit, const char *file)
+{
+	limit->file = file;
+	snprintf(limit->value, sizeof limit->value, "max");
+}
+
+void limits_make(const struct container_message *message, struct limit limits[LIMITS_COUNT])
+{
+	limit_none(&limits[0], "memory.high");
+	limit_none(&limits[1], "memory.max");
+	if (message->memory_max != 0) {
+		/* It is slowed down, and its page cache thinned, before it is hurt. */
+		limit_make(&limits[0], "memory.high", message->memory_max / 100 * 95);
+		limit_make(&limits[1], "memory.max", message->memory_max);
+	}
+	limit_make(&limits[2], "memory.swap.max", message->swap_max);
+	limit_none(&limits[3], "cpu.max");
+	if (message->cpu_percent != 0)
+		snprintf(limits[3].value, sizeof limits[3].value, "%u 100000", message->cpu_percent * 1000);
+	limit_make(&limits[4], "cpu.weight", message->cpu_weight);
+	limit_make(&limits[5], "pids.max", message->pids_max);
+}
+
+/* A limit that is lowered below what is in use would be kept by killing, or not at all. */
+static int use_check(const char *field, uint64_t used, uint64_t old, uint64_t wanted, struct error *err)
+{
+	if (wanted == 0 || wanted >= used || (old != 0 && wanted >= old))
+		return 0;
+	error_field(err, field, "%s: %" PRIu64 " is less than the %" PRIu64 " in use", field, wanted, used);
+	err->code = EEXIST;
+	return -1;
+}
+
+static int disk_change(const struct container_message *old, const struct container_message *wanted, struct error *err)
+{
+	char folder[PATH_MAX];
+
+	if (old->disk_max == wanted->disk_max)
+		return 0;
+	snprintf(folder, sizeof folder, ENGINE_CONTAINERS "/%s", wanted->id);
+	cleanup_fd int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : error_errno(err, "cannot open %s", folder); /* set when it is made */
+	return quota_set(fd, wanted->id_base, wanted->disk_max, err);
+}
+
+static int group_change(const struct container_message *wanted, struct error *err)
+{
+	struct limit limits[LIMITS_COUNT];
+	char group[CGROUP_TEXT], path[PATH_MAX];
+
+	cgroup_container(wanted->realm, wanted->id, group);
+	snprintf(path, sizeof path, CGROUP_ROOT "/%s", group);
+	if (access(path, F_OK) == -1)
+		return 0; /* it does not run */
+	limits_make(wanted, limits);
+	for (size_t i = 0; i < LIMITS_COUNT; i++) {
+		snprintf(path, sizeof path, CGROUP_ROOT "/%s/%s", group, limits[i].file);
+		if (file_poke(path, limits[i].value, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int limits_change(const struct container_message *old, const struct container_message *wanted, struct error *err)
+{
+	struct usage_message usage;
+	struct error ignored = ERROR_INIT;
+
+	usage_read(old, &usage);
+	if (use_check("limits.memory_max", usage_memory_held(old), old->memory_max, wanted->memory_max, err) == -1 ||
+	    use_check("limits.pids_max", usage.pids, old->pids_max, wanted->pids_max, err) == -1 ||
+	    use_check("limits.disk_max", usage.disk_bytes, old->disk_max, wanted->disk_max, err) == -1)
+		return -1;
+	if (disk_change(old, wanted, err) == 0 && group_change(wanted, err) == 0)
+		return 0;
+	/* As it was: what can be set back. */
+	(void)disk_change(wanted, old, &ignored);
+	(void)group_change(old, &ignored);
+	return -1;
+}

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/engine/cgroup.h"
+#include "daemon/engine/content.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/quota.h"
 #include "daemon/engine/usage.h"
@@ -45,6 +46,14 @@ void limits_make(const struct container_message *message, struct limit limits[LI
 	limit_make(&limits[5], "pids.max", message->pids_max);
 }
 
+/* What is shared of its files weighs on its limit all the same: else it could be had again and again. */
+uint64_t limits_disk(const struct container_message *message)
+{
+	uint64_t shared = message->disk_max == 0 ? 0 : content_bytes(ENGINE_CONTENT, message->id);
+
+	return message->disk_max == 0 || message->disk_max > shared ? message->disk_max - shared : 4096;
+}
+
 /* A limit that is lowered below what is in use would be kept by killing, or not at all. */
 static int use_check(const char *field, uint64_t used, uint64_t old, uint64_t wanted, struct error *err)
 {
@@ -65,7 +74,7 @@ static int disk_change(const struct container_message *old, const struct contain
 	cleanup_fd int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return errno == ENOENT ? 0 : error_errno(err, "cannot open %s", folder); /* set when it is made */
-	return quota_set(fd, wanted->id_base, wanted->disk_max, err);
+	return quota_set(fd, wanted->id_base, limits_disk(wanted), err);
 }
 
 static int group_change(const struct container_message *wanted, struct error *err)
@@ -94,7 +103,7 @@ int limits_change(const struct container_message *old, const struct container_me
 	usage_read(old, &usage);
 	if (use_check("limits.memory_max", usage_memory_held(old), old->memory_max, wanted->memory_max, err) == -1 ||
 	    use_check("limits.pids_max", usage.pids, old->pids_max, wanted->pids_max, err) == -1 ||
-	    use_check("limits.disk_max", usage.disk_bytes, old->disk_max, wanted->disk_max, err) == -1)
+	    use_check("limits.disk_max", usage.disk_bytes + content_bytes(ENGINE_CONTENT, old->id), old->disk_max, wanted->disk_max, err) == -1)
 		return -1;
 	if (disk_change(old, wanted, err) == 0 && group_change(wanted, err) == 0)
 		return 0;

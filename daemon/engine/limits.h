@@ -6,6 +6,8 @@
 #ifndef BULKHEAD_LIMITS_H
 #define BULKHEAD_LIMITS_H
 
+#include <stdint.h>
+
 struct container_message;
 struct error;
 
@@ -18,6 +20,9 @@ struct limit {
 
 /* Those of the control group. */
 void limits_make(const struct container_message *message, struct limit limits[LIMITS_COUNT]);
+
+/* Bytes that its own folder may have: its limit less what it shares with others; 0: no limit. */
+uint64_t limits_disk(const struct container_message *message);
 
 /*
  * Puts them in force for a container that runs (or has files): limits that were

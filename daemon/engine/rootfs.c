@@ -18,6 +18,7 @@
 #include "daemon/engine/engine.h"
 #include "daemon/engine/idmap.h"
 #include "daemon/engine/layer.h"
+#include "daemon/engine/limits.h"
 #include "daemon/engine/quota.h"
 #include "daemon/engine/runtime.h"
 #include "daemon/lib/error.h"
@@ -70,14 +71,6 @@ static int layer_mount(const char *digest, int ids, const char *target, struct e
 	return 0;
 }
 
-/* What is shared of its files weighs on its limit all the same: else it could be had again and again. */
-static uint64_t disk_max(const struct container_message *message)
-{
-	uint64_t shared = message->disk_max == 0 ? 0 : content_bytes(ENGINE_CONTENT, message->id);
-
-	return message->disk_max == 0 || message->disk_max > shared ? message->disk_max - shared : 4096;
-}
-
 /* The container's own folder on disk: made once, kept until it is deleted. *ret_hold keeps the compactor out until it is closed. */
 static int upper_make(const struct container_message *message, char upper[PATH_MAX], char work[PATH_MAX], int *ret_hold,
 		      struct error *err)
@@ -92,7 +85,7 @@ static int upper_make(const struct container_message *message, char upper[PATH_M
 
 	/* One project for both: overlayfs renames between them, which XFS refuses across projects. */
 	int fd = *ret_hold = compact_hold(folder, err);
-	if (fd == -1 || quota_set(fd, message->id_base, disk_max(message), err) == -1)
+	if (fd == -1 || quota_set(fd, message->id_base, limits_disk(message), err) == -1)
 		return -1;
 	if (mkdir(work, 0700) == -1 && errno != EEXIST)
 		return error_errno(err, "cannot make %s", work);

@@ -24,7 +24,8 @@ struct change {
 	struct change *next;
 	struct request *request;
 	char id[ID_TEXT];
-	struct spec spec; /* of it: name, restart, limits */
+	struct spec spec; /* of it: name, restart, start_order, limits */
+	char *labels;     /* JSON; NULL: as they are */
 };
 
 static struct change *changes;
@@ -45,6 +46,7 @@ static void change_free(struct change *change)
 		link = &(*link)->next;
 	if (*link != NULL)
 		*link = change->next;
+	free(change->labels);
 	free(change);
 }
 
@@ -53,7 +55,8 @@ static int spec_load(struct store *store, const char *id, struct spec *spec, str
 {
 	cleanup_query sqlite3_stmt *row =
 		store_query(store, err,
-			    "SELECT name, restart, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max FROM containers"
+			    "SELECT name, restart, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, start_order,"
+			    " cpus, read_max, write_max FROM containers"
 			    " WHERE id = ? AND deleted IS NULL", "s", id);
 	int step = row == NULL ? -1 : query_step(row, err);
 
@@ -62,19 +65,23 @@ static int spec_load(struct store *store, const char *id, struct spec *spec, str
 	*spec = (struct spec){
 		.restart = query_int(row, 1), .memory_max = query_int(row, 2), .swap_max = query_int(row, 3),
 		.disk_max = query_int(row, 4), .cpu_percent = query_int(row, 5), .cpu_weight = query_int(row, 6),
-		.pids_max = query_int(row, 7),
+		.pids_max = query_int(row, 7), .start_order = query_int(row, 8), .read_max = query_int(row, 10),
+		.write_max = query_int(row, 11),
 	};
+	snprintf(spec->cpus, sizeof spec->cpus, "%s", query_text(row, 9));
 	snprintf(spec->name, sizeof spec->name, "%s", query_text(row, 0));
 	return 1;
 }
 
-static int row_update(struct store *store, const char *id, const struct spec *spec, struct error *err)
+static int row_update(struct store *store, const char *id, const struct spec *spec, const char *labels, struct error *err)
 {
 	int set = store_run(store, err,
 			    "UPDATE containers SET name = ?, restart = ?, memory_max = ?, swap_max = ?, disk_max = ?, cpu_percent = ?,"
-			    " cpu_weight = ?, pids_max = ? WHERE id = ? AND deleted IS NULL",
-			    "siiiiiiis", spec->name, spec->restart, spec->memory_max, spec->swap_max, spec->disk_max,
-			    spec->cpu_percent, spec->cpu_weight, spec->pids_max, id);
+			    " cpu_weight = ?, pids_max = ?, start_order = ?, cpus = ?, read_max = ?, write_max = ?,"
+			    " labels = ifnull(?, labels) WHERE id = ? AND deleted IS NULL",
+			    "siiiiiiiisiiss", spec->name, spec->restart, spec->memory_max, spec->swap_max, spec->disk_max,
+			    spec->cpu_percent, spec->cpu_weight, spec->pids_max, spec->start_order, spec->cpus, spec->read_max,
+			    spec->write_max, labels, id);
 
 	if (set == -1 && err->code == EEXIST) {
 		error_field(err, "name", "the project has a container named %s already", spec->name);
@@ -88,7 +95,7 @@ static int message_make(struct api *api, const struct change *change, struct con
 {
 	if (store_begin(api->store, err) == -1)
 		return -1;
-	int result = row_update(api->store, change->id, &change->spec, err);
+	int result = row_update(api->store, change->id, &change->spec, change->labels, err);
 	if (result == 0)
 		result = container_message_fill(api, change->id, message, err);
 	store_rollback(api->store);
@@ -105,7 +112,7 @@ static void change_answered(const struct message *answer, const struct error *er
 		request_fail(change->request, 409, "conflict", err->field[0] == '\0' ? NULL : err->field, "%s", err->message);
 	else if (err != NULL)
 		request_fail_host(change->request, err);
-	else if (row_update(change->request->api->store, change->id, &change->spec, &own) == -1)
+	else if (row_update(change->request->api->store, change->id, &change->spec, change->labels, &own) == -1)
 		request_fail_error(change->request, &own);
 	else
 		container_answer(change->request, 200, change->id);
@@ -123,6 +130,8 @@ static void change_begin(struct request *request, const struct spec *spec)
 		return;
 	}
 	*change = (struct change){ .next = changes, .request = request, .spec = *spec };
+	if (spec->labels != NULL)
+		change->labels = json_dumps(spec->labels, JSON_COMPACT);
 	snprintf(change->id, sizeof change->id, "%.24s", request->id);
 	changes = change;
 	if (message_make(request->api, change, &message, &err) == -1) {

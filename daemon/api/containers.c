@@ -29,7 +29,8 @@ enum { STOP_SECONDS_DEFAULT = 10, STOP_SECONDS_MAX = 300, PORT_DEFAULT = 80 };
 	"SELECT c.id, c.project, p.realm, c.name, c.image, i.digest, c.wanted, c.id_base, c.ipv4, c.ipv6, c.port," \
 	" c.command, c.environment, c.memory_max, c.swap_max, c.disk_max, c.cpu_percent, c.cpu_weight, c.pids_max," \
 	" c.merge, c.created, ifnull(r.state, -1), ifnull(r.message, ''), ifnull(r.start_ms, 0)," \
-	" ifnull(r.exit_status, 0), i.name, c.user, c.folder, c.restart" \
+	" ifnull(r.exit_status, 0), i.name, c.user, c.folder, c.restart, c.labels, c.start_order, c.cpus," \
+	" c.read_max, c.write_max" \
 	" FROM containers c JOIN projects p ON p.id = c.project JOIN images i ON i.id = c.image" \
 	" LEFT JOIN temp.runtime r ON r.id = c.id WHERE c.deleted IS NULL AND"
 
@@ -53,6 +54,11 @@ static const char *state_name(int64_t state, bool wanted)
 	}
 }
 
+static json_t *text_or_null(const char *text)
+{
+	return *text == '\0' ? json_null() : json_string(text);
+}
+
 static json_t *limits_json(sqlite3_stmt *row)
 {
 	/* No limit is null: 0 would read as nothing at all. */
@@ -64,12 +70,10 @@ static json_t *limits_json(sqlite3_stmt *row)
 		bool none = i == 1 ? value == SPEC_NO_LIMIT : value == 0;
 		json_object_set_new(limits, names[i], none ? json_null() : json_integer(value));
 	}
+	json_object_set_new(limits, "cpus", text_or_null(query_text(row, 31)));
+	json_object_set_new(limits, "io_read_max", query_int(row, 32) == 0 ? json_null() : json_integer(query_int(row, 32)));
+	json_object_set_new(limits, "io_write_max", query_int(row, 33) == 0 ? json_null() : json_integer(query_int(row, 33)));
 	return limits;
-}
-
-static json_t *text_or_null(const char *text)
-{
-	return *text == '\0' ? json_null() : json_string(text);
 }
 
 static json_t *container_json(struct request *request, sqlite3_stmt *row)
@@ -104,6 +108,8 @@ static json_t *container_json(struct request *request, sqlite3_stmt *row)
 	json_object_set_new(body, "user", text_or_null(query_text(row, 26)));
 	json_object_set_new(body, "cwd", text_or_null(query_text(row, 27)));
 	json_object_set_new(body, "restart", json_string(spec_restart_name(query_int(row, 28))));
+	json_object_set_new(body, "labels", json_loads(query_text(row, 29), 0, NULL));
+	json_object_set_new(body, "start_order", json_integer(query_int(row, 30)));
 	json_object_set_new(body, "limits", limits_json(row));
 	json_object_set_new(body, "merge", json_boolean(query_int(row, 19) != 0));
 	json_object_set_new(body, "created_at", time_json(query_int(row, 20)));
@@ -140,7 +146,10 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 		.cpu_weight = (uint32_t)query_int(row, 17),
 		.pids_max = (uint32_t)query_int(row, 18),
 		.merge = (uint32_t)merge,
+		.read_max = (uint64_t)query_int(row, 32),
+		.write_max = (uint64_t)query_int(row, 33),
 	};
+	snprintf(message->cpus, sizeof message->cpus, "%s", query_text(row, 31));
 	snprintf(message->id, sizeof message->id, "%s", query_text(row, 0));
 	snprintf(message->project, sizeof message->project, "%s", query_text(row, 1));
 	snprintf(message->realm, sizeof message->realm, "%s", query_text(row, 2));
@@ -179,16 +188,30 @@ int container_route_fill(struct api *api, const char *id, struct route_message *
 void containers_list(struct request *request)
 {
 	const char *project = request_query(request, "project"), *realm = request_query(request, "realm");
+	const char *label = request_query(request, "label"), *value = label == NULL ? NULL : strchr(label, '=');
+	char path[80] = "";
 	struct error err = ERROR_INIT;
 	struct page page;
 
 	if (page_read(request, &page) == -1)
 		return;
+	if (label != NULL) {
+		size_t size = strcspn(label, "=");
+		if (size == 0 || size >= sizeof path - 4 || memchr(label, '"', size) != NULL) {
+			request_fail(request, 400, "invalid", "label", "label is NAME or NAME=VALUE");
+			return;
+		}
+		snprintf(path, sizeof path, "$.\"%.*s\"", (int)size, label);
+	}
+	/* A name alone: whatever its value is. */
 	cleanup_query sqlite3_stmt *query =
 		store_query(request->api->store, &err,
 			    SELECT SCOPE_SQL("p.realm") "AND c.id > ? AND c.project = ifnull(?, c.project)"
-							" AND p.realm = ifnull(?, p.realm) ORDER BY c.id LIMIT ?",
-			    SCOPE_TYPES "sssi", SCOPE_VALUES(request), page.after, project, realm, page.limit + 1);
+							" AND p.realm = ifnull(?, p.realm) AND (? = '' OR"
+							" json_extract(c.labels, nullif(?, '')) = ifnull(?, json_extract(c.labels, nullif(?, ''))))"
+							" ORDER BY c.id LIMIT ?",
+			    SCOPE_TYPES "sssssssi", SCOPE_VALUES(request), page.after, project, realm, path, path,
+			    value == NULL ? NULL : value + 1, path, page.limit + 1);
 	page_answer(request, &page, query, &err, container_json);
 }
 
@@ -234,21 +257,23 @@ static int container_insert(struct request *request, const struct spec *spec, co
 	struct store *store = request->api->store;
 	cleanup_free char *command = spec->command == NULL ? strdup("") : json_dumps(spec->command, JSON_COMPACT);
 	cleanup_free char *environment = spec->environment == NULL ? strdup("{}") : json_dumps(spec->environment, JSON_COMPACT);
+	cleanup_free char *labels = spec->labels == NULL ? strdup("{}") : json_dumps(spec->labels, JSON_COMPACT);
 	struct allocation allocation;
 
-	if (command == NULL || environment == NULL)
+	if (command == NULL || environment == NULL || labels == NULL)
 		return error_set(err, ENOMEM, "no memory for a container");
 	if (allocate(store, &request->api->cfg.container_pool, id, time_now_ms(), &allocation, err) == -1)
 		return -1;
 	if (store_do(store, err,
 		      "INSERT INTO containers (id, project, name, image, wanted, id_base, ipv4, ipv6, port, command,"
 		      " environment, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, merge, created, user,"
-		      " folder, restart) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, nullif(?, ''), nullif(?, ''), ?)",
-		      "ssssiiibissiiiiiiissi", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
+		      " folder, restart, labels, start_order, cpus, read_max, write_max)"
+		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, nullif(?, ''), nullif(?, ''), ?, ?, ?, ?, ?, ?)",
+		      "ssssiiibissiiiiiiissisisii", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
 		      (int64_t)allocation.id_base, (int64_t)allocation.ipv4, allocation.ipv6, sizeof allocation.ipv6,
 		      spec->port, command, environment, spec->memory_max, spec->swap_max, spec->disk_max, spec->cpu_percent,
 		      spec->cpu_weight, spec->pids_max, time_now_ms(), spec->user, spec->folder,
-		      spec->restart) == -1) {
+		      spec->restart, labels, spec->start_order, spec->cpus, spec->read_max, spec->write_max) == -1) {
 		if (err->code == EEXIST) {
 			error_field(err, "name", "the project has a container named %s already", spec->name);
 			err->code = EEXIST;

@@ -41,7 +41,7 @@ const struct api_route api_routes[] = {
 	{ METHOD_GET, V1 "pulls/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", pulls_show },
 	{ METHOD_DELETE, V1 "pulls/*", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", pulls_delete },
 
-	{ METHOD_GET, V1 "containers", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE " project realm ",
+	{ METHOD_GET, V1 "containers", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE " project realm label ",
 	  containers_list },
 	{ METHOD_POST, V1 "containers", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, " wait ", containers_create },
 	{ METHOD_GET, V1 "containers/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", containers_show },

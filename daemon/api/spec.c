@@ -3,7 +3,9 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/api/revival.h"
 #include "daemon/lib/error.h"
@@ -16,10 +18,61 @@ enum {
 	CPU_WEIGHT_DEFAULT = 100,
 	PIDS_DEFAULT = 4096,
 	PIDS_MAX = 4194304,
+	LABELS_MAX = 64,
+	LABEL_NAME_MAX = 63,
+	LABEL_VALUE_MAX = 255,
+	START_ORDER_DEFAULT = 500,
+	START_ORDER_MAX = 999,
 	MEMORY_MIN = 4 << 20, /* less does not even start an init */
 };
 
 #define BYTES_MAX (INT64_C(1) << 50)
+
+/* "0-3,7": numbers of CPUs that are there, in ranges that go up. */
+static int cpus_check(const char *cpus, struct error *err)
+{
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+
+	for (const char *at = cpus; *at != '\0';) {
+		char *end;
+		long first = strtol(at, &end, 10), last = first;
+		bool whole = end != at && *at >= '0' && *at <= '9';
+		if (whole && *end == '-') {
+			at = end + 1;
+			last = strtol(at, &end, 10);
+			whole = end != at && *at >= '0' && *at <= '9';
+		}
+		if (!whole || (*end != '\0' && (*end != ',' || end[1] == '\0')) || last < first)
+			return error_field(err, "limits.cpus", "limits.cpus is not a list of CPUs such as 0-3,7");
+		if (last >= count)
+			return error_field(err, "limits.cpus", "limits.cpus names CPU %ld; this host has 0 to %ld", last, count - 1);
+		at = *end == ',' ? end + 1 : end;
+	}
+	return 0;
+}
+
+/* At most LABELS_MAX pairs; their names go into queries as they are. */
+static int labels_check(json_t *labels, struct error *err)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-";
+	char field[128];
+	const char *key;
+	json_t *value;
+
+	if (json_object_size(labels) > LABELS_MAX)
+		return error_field(err, "labels", "a container has at most %d labels", LABELS_MAX);
+	json_object_foreach(labels, key, value) {
+		snprintf(field, sizeof field, "labels.%.100s", key);
+		size_t size = strlen(key);
+		if (size == 0 || size > LABEL_NAME_MAX || strspn(key, allowed) != size)
+			return error_field(err, field, "%s: a label's name has 1 to %d letters, digits, '.', '_', '/', '-'", field,
+					   LABEL_NAME_MAX);
+		if (!json_is_string(value) || json_string_length(value) > LABEL_VALUE_MAX ||
+		    strlen(json_string_value(value)) != json_string_length(value))
+			return error_field(err, field, "%s must be a string of at most %d bytes", field, LABEL_VALUE_MAX);
+	}
+	return 0;
+}
 
 /* What is not there stays. *ret_swap: whether swap was. */
 static int limits_read(json_t *limits, struct spec *spec, bool *ret_swap, struct error *err)
@@ -31,9 +84,14 @@ static int limits_read(json_t *limits, struct spec *spec, bool *ret_swap, struct
 		{ "cpu_percent", JSON_KIND_INTEGER, false, 0, CPU_PERCENT_MAX, &spec->cpu_percent, NULL },
 		{ "cpu_weight", JSON_KIND_INTEGER, false, 1, 10000, &spec->cpu_weight, NULL },
 		{ "pids_max", JSON_KIND_INTEGER, false, 1, PIDS_MAX, &spec->pids_max, NULL },
+		{ "cpus", JSON_KIND_STRING, false, 0, CPUS_TEXT - 1, spec->cpus, NULL },
+		{ "io_read_max", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->read_max, NULL },
+		{ "io_write_max", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->write_max, NULL },
 	};
 
 	if (limits != NULL && json_read(limits, "limits", fields, sizeof fields / sizeof fields[0], err) == -1)
+		return -1;
+	if (cpus_check(spec->cpus, err) == -1)
 		return -1;
 	if (spec->memory_max != 0 && spec->memory_max < MEMORY_MIN)
 		return error_field(err, "limits.memory_max", "limits.memory_max must be 0 (no limit) or at least %d bytes",
@@ -146,7 +204,7 @@ int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 	char restart[32] = "no";
 	bool swap = false;
 	uint32_t size;
-	struct spec spec = { .cpu_weight = CPU_WEIGHT_DEFAULT, .pids_max = PIDS_DEFAULT };
+	struct spec spec = { .start_order = START_ORDER_DEFAULT, .cpu_weight = CPU_WEIGHT_DEFAULT, .pids_max = PIDS_DEFAULT };
 	const struct json_field fields[] = {
 		{ "project", JSON_KIND_STRING, true, 1, ID_TEXT - 1, spec.project, NULL },
 		{ "image", JSON_KIND_STRING, true, 1, NAME_MAX_IMAGE, spec.image, NULL },
@@ -158,9 +216,11 @@ int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 		{ "user", JSON_KIND_STRING, false, 1, USER_TEXT - 1, spec.user, NULL },
 		{ "cwd", JSON_KIND_STRING, false, 1, FOLDER_TEXT - 1, spec.folder, NULL },
 		{ "restart", JSON_KIND_STRING, false, 1, sizeof restart - 1, restart, NULL },
+		{ "labels", JSON_KIND_OBJECT, false, 0, 0, &spec.labels, NULL },
+		{ "start_order", JSON_KIND_INTEGER, false, 0, START_ORDER_MAX, &spec.start_order, NULL },
 	};
 
-	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 ||
+	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 || labels_check(spec.labels, err) == -1 ||
 	    name_check(spec.name, "name", err) == -1 || limits_read(limits, &spec, &swap, err) == -1 ||
 	    spec_command_pack(spec.command, words, COMMAND_MAX, &size, err) == -1 ||
 	    spec_environment_pack(spec.environment, words, ENVIRONMENT_MAX, &size, err) == -1)
@@ -187,9 +247,11 @@ int spec_change(json_t *body, struct spec *spec, struct error *err)
 		{ "name", JSON_KIND_STRING, false, 1, NAME_MAX_LABEL, changed.name, NULL },
 		{ "restart", JSON_KIND_STRING, false, 1, sizeof restart - 1, restart, NULL },
 		{ "limits", JSON_KIND_OBJECT, false, 0, 0, &limits, NULL },
+		{ "labels", JSON_KIND_OBJECT, false, 0, 0, &changed.labels, NULL },
+		{ "start_order", JSON_KIND_INTEGER, false, 0, START_ORDER_MAX, &changed.start_order, NULL },
 	};
 
-	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 ||
+	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 || labels_check(changed.labels, err) == -1 ||
 	    name_check(changed.name, "name", err) == -1 || limits_read(limits, &changed, &swap, err) == -1)
 		return -1;
 	if (restart[0] != '\0')

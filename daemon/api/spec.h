@@ -19,7 +19,10 @@ struct spec {
 	char project[ID_TEXT];
 	char image[NAME_MAX_IMAGE + 1]; /* id, digest or name */
 	char name[NAME_MAX_LABEL + 1];
-	json_t *command, *environment;  /* borrowed from the body, or NULL */
+	json_t *command, *environment, *labels; /* borrowed from the body, or NULL */
+	int64_t start_order;                    /* lower ones are started first when the host starts */
+	char cpus[CPUS_TEXT];                   /* "": all */
+	int64_t read_max, write_max;            /* bytes a second; 0: no limit */
 	int64_t restart;                        /* enum revival_policy */
 	int64_t port;                           /* 0: as the image says */
 	char user[USER_TEXT], folder[FOLDER_TEXT]; /* "": as the image says */

@@ -68,6 +68,13 @@ static const char *const migrations[] = {
 	"ALTER TABLE containers ADD COLUMN unprofitable INTEGER NOT NULL DEFAULT 0;",
 	/* enum revival_policy */
 	"ALTER TABLE containers ADD COLUMN restart INTEGER NOT NULL DEFAULT 0;",
+	/* Containers are told of, and so started, in the order of the index (sync.c). */
+	"ALTER TABLE containers ADD COLUMN labels TEXT NOT NULL DEFAULT '{}';"
+	"ALTER TABLE containers ADD COLUMN start_order INTEGER NOT NULL DEFAULT 500;"
+	"ALTER TABLE containers ADD COLUMN cpus TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE containers ADD COLUMN read_max INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE containers ADD COLUMN write_max INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX containers_order ON containers (printf('%04d', start_order) || id);",
 };
 
 static int store_error(sqlite3 *db, struct error *err)

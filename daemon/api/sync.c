@@ -78,10 +78,15 @@ static int image_tell(struct sync *sync, struct error *err)
 static int container_tell(struct sync *sync, struct error *err)
 {
 	static struct container_message message; /* large */
-	char id[ID_TEXT];
+	enum { ORDER_SIZE = 4 };
+	char key[ORDER_SIZE + ID_TEXT];
+	const char *id = key + ORDER_SIZE;
 
-	int next = sync_next(sync, "SELECT id FROM containers WHERE deleted IS NULL AND id > ? ORDER BY id LIMIT 1", id,
-			     sizeof id, err);
+	/* As the engine hears of them it starts them: lowest start_order first. */
+	int next = sync_next(sync,
+			     "SELECT printf('%04d', start_order) || id FROM containers WHERE deleted IS NULL AND"
+			     " printf('%04d', start_order) || id > ? ORDER BY printf('%04d', start_order) || id LIMIT 1",
+			     key, sizeof key, err);
 	if (next == -1)
 		return -1;
 	message = (struct container_message){ 0 };
@@ -90,12 +95,12 @@ static int container_tell(struct sync *sync, struct error *err)
 			return -1;
 		/* A row that makes no sense must not keep all others down. Left out, it would lose its files. */
 		log_error("container %s is not started: %s", id, err->message);
-		memcpy(message.id, id, sizeof message.id);
+		snprintf(message.id, sizeof message.id, "%s", id);
 		message.wanted = CONTAINER_WANTED_STOPPED;
 	}
 	if (next == 0)
 		message.count = sync->count;
-	return sync_tell(sync, MESSAGE_CONTAINER_SYNC, &message, sizeof message, id, err);
+	return sync_tell(sync, MESSAGE_CONTAINER_SYNC, &message, sizeof message, key, err);
 }
 
 static int route_tell(struct sync *sync, struct error *err)

@@ -93,6 +93,8 @@ static int limits_check(const struct container_message *message, struct error *e
 		return error_field(err, "cpu_percent", "a limit of more than 4096 CPUs is none");
 	if (message->cpu_weight < 1 || message->cpu_weight > 10000)
 		return error_field(err, "cpu_weight", "the weight is not within 1..10000");
+	if (strspn(message->cpus, "0123456789,-") != strlen(message->cpus))
+		return error_field(err, "cpus", "the list of CPUs is malformed");
 	if (message->pids_max < 1 || message->pids_max > 4194304)
 		return error_field(err, "pids_max", "the number of processes is not within 1..4194304");
 	return 0;

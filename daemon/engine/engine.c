@@ -117,6 +117,9 @@ static void container_change(const struct message *message)
 		own->cpu_percent = wanted->cpu_percent;
 		own->cpu_weight = wanted->cpu_weight;
 		own->pids_max = wanted->pids_max;
+		own->read_max = wanted->read_max;
+		own->write_max = wanted->write_max;
+		memcpy(own->cpus, wanted->cpus, sizeof own->cpus);
 	}
 	reply_now(message->serial, result, &err);
 }

@@ -108,7 +108,7 @@ static int limits_set(struct lxc_container *guest, const struct container_messag
 	limits_make(message, limits);
 	for (size_t i = 0; i < LIMITS_COUNT; i++) {
 		snprintf(key, sizeof key, "lxc.cgroup2.%s", limits[i].file);
-		if (item_set(guest, key, limits[i].value, err) == -1)
+		if (limits[i].value[0] != '\0' && item_set(guest, key, limits[i].value, err) == -1)
 			return -1;
 	}
 	if (item_print(guest, err, "lxc.cgroup2.cgroup.max.depth", "%d", CGROUP_DEPTH_MAX) == -1)

@@ -6,6 +6,9 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "daemon/engine/cgroup.h"
@@ -29,6 +32,29 @@ static void limit_none(struct limit *limit, const char *file)
 	snprintf(limit->value, sizeof limit->value, "max");
 }
 
+static void rate_print(char *text, size_t size, const char *key, uint64_t rate)
+{
+	size_t used = strlen(text);
+
+	if (rate == 0)
+		snprintf(text + used, size - used, " %s=max", key);
+	else
+		snprintf(text + used, size - used, " %s=%" PRIu64, key, rate);
+}
+
+/* Of the device that the file system of containers is on. */
+static void disk_rate_make(const struct container_message *message, struct limit *limit)
+{
+	struct stat st;
+
+	*limit = (struct limit){ .file = "io.max" };
+	if (stat(ENGINE_CONTAINERS, &st) == -1)
+		return;
+	snprintf(limit->value, sizeof limit->value, "%u:%u", major(st.st_dev), minor(st.st_dev));
+	rate_print(limit->value, sizeof limit->value, "rbps", message->read_max);
+	rate_print(limit->value, sizeof limit->value, "wbps", message->write_max);
+}
+
 void limits_make(const struct container_message *message, struct limit limits[LIMITS_COUNT])
 {
 	limit_none(&limits[0], "memory.high");
@@ -44,6 +70,9 @@ void limits_make(const struct container_message *message, struct limit limits[LI
 		snprintf(limits[3].value, sizeof limits[3].value, "%u 100000", message->cpu_percent * 1000);
 	limit_make(&limits[4], "cpu.weight", message->cpu_weight);
 	limit_make(&limits[5], "pids.max", message->pids_max);
+	limits[6] = (struct limit){ .file = "cpuset.cpus" };
+	snprintf(limits[6].value, sizeof limits[6].value, "%s", message->cpus);
+	disk_rate_make(message, &limits[7]);
 }
 
 /* What is shared of its files weighs on its limit all the same: else it could be had again and again. */
@@ -89,7 +118,7 @@ static int group_change(const struct container_message *wanted, struct error *er
 	limits_make(wanted, limits);
 	for (size_t i = 0; i < LIMITS_COUNT; i++) {
 		snprintf(path, sizeof path, CGROUP_ROOT "/%s/%s", group, limits[i].file);
-		if (file_poke(path, limits[i].value, err) == -1)
+		if (file_poke(path, limits[i].value[0] == '\0' ? "\n" : limits[i].value, err) == -1)
 			return -1;
 	}
 	return 0;

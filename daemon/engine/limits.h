@@ -11,11 +11,11 @@
 struct container_message;
 struct error;
 
-enum { LIMITS_COUNT = 6 };
+enum { LIMITS_COUNT = 8 };
 
 struct limit {
 	const char *file;
-	char value[48];
+	char value[96]; /* "": none, and no word of it to a new group */
 };
 
 /* Those of the control group. */

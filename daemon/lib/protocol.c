@@ -6,7 +6,7 @@
 
 #include "daemon/lib/error.h"
 
-enum { STRINGS_MAX = 8 };
+enum { STRINGS_MAX = 10 };
 
 struct text {
 	size_t offset, size; /* of one char array; size 0 ends the list */
@@ -62,7 +62,7 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 			TEXT(container_message, id), TEXT(container_message, project), \
 			TEXT(container_message, realm), TEXT(container_message, name), \
 			{ offsetof(struct container_message, layers), DIGEST_TEXT, CONTAINER_LAYERS_MAX }, \
-			TEXT(container_message, user), TEXT(container_message, folder), \
+			TEXT(container_message, user), TEXT(container_message, folder), TEXT(container_message, cpus), \
 		} \
 	}
 	[MESSAGE_EXEC] = { sizeof(struct exec_message),

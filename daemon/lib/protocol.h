@@ -90,6 +90,7 @@ enum {
 	COMMAND_MAX = 4096,       /* argv, NUL after each word */
 	ENVIRONMENT_MAX = 8192,   /* "KEY=value", NUL after each */
 	LABEL_TEXT = 64,          /* one DNS label and NUL */
+	CPUS_TEXT = 64,           /* "0-3,7" */
 	EXEC_COMMAND_MAX = 32768, /* a script may be an argument */
 	EXEC_OUTPUT_MAX = 1 << 20, /* of each stream of a command */
 	USER_TEXT = 128,          /* "user" or "user:group", names or numbers */
@@ -182,6 +183,8 @@ struct container_message {
 	char folder[FOLDER_TEXT];  /* where it begins, absolute; "": / */
 	uint32_t stop_signal;       /* asks it to end; 0: the usual one */
 	uint32_t reserved;
+	uint64_t read_max, write_max; /* of the data disk, bytes a second; 0: no limit */
+	char cpus[CPUS_TEXT];       /* that it may run on, as in cpuset.cpus; "": all */
 };
 
 /*

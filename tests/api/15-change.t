@@ -29,6 +29,34 @@ change '{"limits":{"disk_max":41943040}}'
 answers 200 'the disk limit, too'
 is "$(lab 'head -c 30000000 /dev/urandom 2>/dev/null >/srv/more; echo $?; rm /srv/more')" 1 'it holds'
 
+change '{"limits":{"cpus":"0","io_write_max":1000000}}'
+answers 200 'CPUs and the rate of writing'
+is "$(field '.limits | [.cpus, .io_read_max, .io_write_max] | map(tostring) | join(" ")')" '0 null 1000000' 'are shown'
+is "$(lab 'cd /sys/fs/cgroup; cat cpuset.cpus.effective; cut -d" " -f2- io.max')" $'0\nrbps=max wbps=1000000 riops=max wiops=max' 'and hold'
+begin=$SECONDS
+api_json POST "/containers/$box/exec" '{"command":["sh","-c","head -c 8000000 /dev/urandom >/srv/slow; sync; rm /srv/slow"],"timeout":200}' --max-time 220
+cmp_ok $((SECONDS - begin)) -ge 5 '8 MB at 1 MB a second take their time'
+change '{"limits":{"cpus":"","io_write_max":0}}'
+is "$STATUS $(lab 'cd /sys/fs/cgroup; cat cpuset.cpus.effective; cat io.max')" '200 0-1' 'and are taken away again'
+for bad in 7 0-9 1-0 , 0, a 0--1 0-; do
+	change "{\"limits\":{\"cpus\":\"$bad\"}}"
+	refused 400 invalid limits.cpus "CPUs '$bad'"
+done
+
+# -- labels --
+change '{"labels":{"app":"web","tier/x":"1"},"start_order":7}'
+is "$STATUS $(field '[.labels.app, .labels["tier/x"], .start_order] | map(tostring) | join(" ")')" '200 web 1 7' 'labels, and the order of starting'
+found() { api GET "/containers?label=$1" && field '.items | map(.name) | join(" ")'; }
+is "$(found app=web)$(found app)$(found app=db)$(found tier/x=1)" beforebeforebefore 'containers are found by them'
+api GET '/containers?label=='
+refused 400 invalid label 'a label without a name'
+change '{"labels":{"a\"b":"x"}}'
+refused 400 invalid - 'a name with a quote'
+change '{"labels":{"a":7}}'
+refused 400 invalid labels.a 'a value that is no text'
+change '{"labels":{}}'
+is "$STATUS $(field .labels) $(field .start_order)" '200 {} 7' 'they are replaced as a whole'
+
 # -- refused --
 kept() {
 	api GET "/containers/$box"

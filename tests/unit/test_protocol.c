@@ -129,6 +129,7 @@ static void every_string_must_end(void **state)
 		ENDLESS(MESSAGE_EXEC_END, exec_end_message, message),
 		ENDLESS(MESSAGE_CONTAINER_START, container_message, user),
 		ENDLESS(MESSAGE_CONTAINER_START, container_message, folder),
+		ENDLESS(MESSAGE_CONTAINER_CHANGE, container_message, cpus),
 		ENDLESS(MESSAGE_IMAGE_CONTENT, image_content_message, digest),
 		ENDLESS(MESSAGE_IMAGE_CONTENT, image_content_message, layers[CONTAINER_LAYERS_MAX - 1]),
 		ENDLESS(MESSAGE_IMAGE_CONTENT, image_content_message, config.user),

@@ -258,6 +258,25 @@ static void a_failure_in_the_middle_is_tried_again(void **state)
 	assert_int_equal(bench.asked_before_end, 0);
 }
 
+/* The engine starts them as it hears of them. */
+static void lower_numbers_are_told_first(void **state)
+{
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	containers_add(20);
+	assert_ok(store_do(bench.api.store, &err, "UPDATE containers SET start_order = 999 WHERE id = (SELECT min(id) FROM containers)", ""),
+		  &err);
+	sync_begin(bench.sync);
+	question();
+	run();
+	assert_int_equal(bench.containers, 20);
+	assert_false(bench.ordered); /* not by id */
+	cleanup_query sqlite3_stmt *query = store_query(bench.api.store, &err, "SELECT min(id) FROM containers", "");
+	assert_int_equal(query_step(query, &err), 1);
+	assert_string_equal(bench.last, query_text(query, 0));
+}
+
 static void a_row_that_makes_no_sense_is_told_as_stopped(void **state)
 {
 	(void)state;
@@ -331,6 +350,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(more_than_the_channel_takes_is_told_whole, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(a_full_channel_is_waited_for, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(a_failure_in_the_middle_is_tried_again, bench_open, bench_close),
+		cmocka_unit_test_setup_teardown(lower_numbers_are_told_first, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(a_row_that_makes_no_sense_is_told_as_stopped, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(a_second_hello_begins_anew, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(rows_are_told_as_they_are_when_it_is_their_turn, bench_open, bench_close),

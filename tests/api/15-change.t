@@ -38,7 +38,7 @@ api_json POST "/containers/$box/exec" '{"command":["sh","-c","head -c 8000000 /d
 cmp_ok $((SECONDS - begin)) -ge 5 '8 MB at 1 MB a second take their time'
 change '{"limits":{"cpus":"","io_write_max":0}}'
 is "$STATUS $(lab 'cd /sys/fs/cgroup; cat cpuset.cpus.effective; cat io.max')" '200 0-1' 'and are taken away again'
-for bad in 7 0-9 1-0 , 0, a 0--1 0-; do
+for bad in 7 0-9 1-0 ',' '0,' a 0--1 0-; do
 	change "{\"limits\":{\"cpus\":\"$bad\"}}"
 	refused 400 invalid limits.cpus "CPUs '$bad'"
 done

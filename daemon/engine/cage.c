@@ -20,36 +20,24 @@
 #include "daemon/engine/idmap.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
+#include "daemon/lib/packet.h"
 
 /* What the channel carries: a struct error and the result, or one byte with a descriptor. */
 static int outcome_send(const struct error *outcome, const void *result, size_t size)
 {
-	struct iovec parts[] = {
+	const struct iovec parts[] = {
 		{ .iov_base = (void *)(uintptr_t)outcome, .iov_len = sizeof *outcome },
 		{ .iov_base = (void *)(uintptr_t)result, .iov_len = size },
 	};
-	struct msghdr msg = { .msg_iov = parts, .msg_iovlen = 2 };
 
-	return sendmsg(CAGE_FD_CHANNEL, &msg, MSG_NOSIGNAL) == -1 ? -1 : 0;
+	return packet_send(CAGE_FD_CHANNEL, parts, 2, NULL, 0, 0);
 }
 
 int cage_give(int fd, struct error *err)
 {
-	struct iovec part = { .iov_base = (char[]){ 0 }, .iov_len = 1 };
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct msghdr msg = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control,
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	const struct iovec part = { .iov_base = (char[]){ 0 }, .iov_len = 1 };
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
-	return sendmsg(CAGE_FD_CHANNEL, &msg, MSG_NOSIGNAL) == -1 ? error_errno(err, "cannot hand a folder out") : 0;
+	return packet_send(CAGE_FD_CHANNEL, &part, 1, &fd, 1, 0) == -1 ? error_errno(err, "cannot hand a folder out") : 0;
 }
 
 /* The innermost process. Inherits nothing but the cage's descriptors. */
@@ -98,26 +86,17 @@ static int cage_enter(const char *folder, struct error *err)
 static int outcome_take(const struct cage *cage, int channel, struct error *ret_outcome, void *result, size_t size,
 			struct error *err)
 {
-	struct iovec parts[] = {
+	const struct iovec parts[] = {
 		{ .iov_base = ret_outcome, .iov_len = sizeof *ret_outcome },
 		{ .iov_base = result, .iov_len = size },
 	};
 
 	for (;;) {
-		union {
-			struct cmsghdr align;
-			char bytes[CMSG_SPACE(sizeof(int))];
-		} control;
-		struct msghdr msg = {
-			.msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof control,
-		};
-		ssize_t got = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);
-		if (got == -1 && errno == EINTR)
-			continue;
-		struct cmsghdr *cmsg = got > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
 		cleanup_fd int fd = -1;
-		if (cmsg != NULL && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(sizeof fd))
-			memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
+		size_t count;
+		ssize_t got = packet_receive(channel, parts, 2, &fd, 1, &count, 0);
+		if (count == 0)
+			fd = -1;
 		if (got == 1 && fd != -1 && cage->given != NULL) {
 			if (cage->given(fd, cage->data, err) == -1)
 				return -1;

@@ -18,50 +18,29 @@
 #include "daemon/engine/merge.h"
 #include "daemon/engine/session.h"
 #include "daemon/lib/fd.h"
+#include "daemon/lib/packet.h"
 
 enum { REPORT_FD = 3 }; /* in the child, until the program runs */
 
 static int report_send(int socket, const struct command_report *report, const int *fds)
 {
-	struct iovec part = { .iov_base = (void *)(uintptr_t)report, .iov_len = sizeof *report };
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
-	} control = { 0 };
-	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+	const struct iovec part = { .iov_base = (void *)(uintptr_t)report, .iov_len = sizeof *report };
 
-	if (fds != NULL) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof control;
-		struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(2 * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, 2 * sizeof(int));
-	}
-	return sendmsg(socket, &msg, MSG_NOSIGNAL) == -1 ? -1 : 0;
+	return packet_send(socket, &part, 1, fds, fds == NULL ? 0 : 2, 0);
 }
 
 int command_report(int socket, struct command_report *ret_report, int ret_fds[2])
 {
-	struct iovec part = { .iov_base = ret_report, .iov_len = sizeof *ret_report };
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
-	} control;
-	struct msghdr msg = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control,
-	};
+	const struct iovec part = { .iov_base = ret_report, .iov_len = sizeof *ret_report };
+	size_t count;
 
-	ret_fds[0] = ret_fds[1] = -1;
-	ssize_t n = recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+	ssize_t n = packet_receive(socket, &part, 1, ret_fds, 2, &count, MSG_DONTWAIT);
+	for (size_t i = count; i < 2; i++)
+		ret_fds[i] = -1;
+	if (n == -1 && errno == EAGAIN)
 		return -1;
 	if (n != (ssize_t)sizeof *ret_report)
 		return 0;
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-	if (cmsg != NULL && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(2 * sizeof(int)))
-		memcpy(ret_fds, CMSG_DATA(cmsg), 2 * sizeof(int));
 	ret_report->err.field[sizeof ret_report->err.field - 1] = '\0';
 	ret_report->err.message[sizeof ret_report->err.message - 1] = '\0';
 	return 1;

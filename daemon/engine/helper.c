@@ -16,6 +16,7 @@
 #include "daemon/engine/start.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
+#include "daemon/lib/packet.h"
 
 static int message_fd(const struct container_message *message, struct error *err)
 {
@@ -78,21 +79,14 @@ pid_t helper_fork(const struct container *c, int *ret_socket, struct error *err)
 
 int helper_result(int socket, struct start_result *ret_result, int ret_pidfds[2])
 {
-	struct iovec part = { .iov_base = ret_result, .iov_len = sizeof *ret_result };
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
-	} control;
-	struct msghdr msg = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control,
-	};
+	const struct iovec part = { .iov_base = ret_result, .iov_len = sizeof *ret_result };
+	size_t count;
 
-	ret_pidfds[0] = ret_pidfds[1] = -1;
-	if (recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != (ssize_t)sizeof *ret_result)
+	ssize_t got = packet_receive(socket, &part, 1, ret_pidfds, 2, &count, MSG_DONTWAIT);
+	for (size_t i = count; i < 2; i++)
+		ret_pidfds[i] = -1;
+	if (got != (ssize_t)sizeof *ret_result)
 		return -1;
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-	if (cmsg != NULL && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(2 * sizeof(int)))
-		memcpy(ret_pidfds, CMSG_DATA(cmsg), 2 * sizeof(int));
 	ret_result->message[sizeof ret_result->message - 1] = '\0';
 	return 0;
 }

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,6 +31,7 @@
 #include "daemon/lib/hostcfg.h"
 #include "daemon/lib/hostnet.h"
 #include "daemon/lib/log.h"
+#include "daemon/lib/packet.h"
 #include "daemon/lib/protocol.h"
 
 static struct container_message message;
@@ -73,23 +73,9 @@ static int started_find(pid_t init, int64_t since, struct runtime_state *state, 
 
 static int result_send(const struct start_result *result, const int *pidfds)
 {
-	struct iovec part = { .iov_base = (void *)(uintptr_t)result, .iov_len = sizeof *result };
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
-	} control = { 0 };
-	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+	const struct iovec part = { .iov_base = (void *)(uintptr_t)result, .iov_len = sizeof *result };
 
-	if (pidfds != NULL) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof control;
-		struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(2 * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), pidfds, 2 * sizeof(int));
-	}
-	return sendmsg(START_FD_RESULT, &msg, MSG_NOSIGNAL) == -1 ? -1 : 0;
+	return packet_send(START_FD_RESULT, &part, 1, pidfds, pidfds == NULL ? 0 : 2, 0);
 }
 
 static int container_up(struct start_result *result, int pidfds[2], struct error *err)

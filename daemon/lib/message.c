@@ -13,6 +13,7 @@
 #include "daemon/lib/error.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
+#include "daemon/lib/packet.h"
 #include "daemon/lib/protocol.h"
 
 enum {
@@ -72,33 +73,14 @@ static void channel_close(struct channel *channel)
 /* 1 sent, 0 the socket is full, -1 with errno. */
 static int frame_send(int fd, const struct frame_header *header, const void *payload, int passed)
 {
-	struct iovec parts[2] = {
+	const struct iovec parts[2] = {
 		{ .iov_base = (void *)(uintptr_t)header, .iov_len = sizeof *header },
 		{ .iov_base = (void *)(uintptr_t)payload, .iov_len = header->size },
 	};
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct msghdr msg = { .msg_iov = parts, .msg_iovlen = 2 };
 
-	if (passed != -1) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof control;
-		struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &passed, sizeof passed);
-	}
-	for (;;) {
-		if (sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) != -1)
-			return 1;
-		if (errno == EAGAIN)
-			return 0;
-		if (errno != EINTR)
-			return -1;
-	}
+	if (packet_send(fd, parts, 2, &passed, passed == -1 ? 0 : 1, MSG_DONTWAIT) == 0)
+		return 1;
+	return errno == EAGAIN ? 0 : -1;
 }
 
 static void channel_flush(struct channel *channel)
@@ -122,48 +104,28 @@ static void channel_flush(struct channel *channel)
 		log_error("%s", err.message);
 }
 
-/* Takes the passed descriptor out of a received message; -1 if there is none. */
-static int control_fd(struct msghdr *msg)
-{
-	int passed = -1;
-
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg != NULL; cmsg = CMSG_NXTHDR(msg, cmsg))
-		if (cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS)
-			memcpy(&passed, CMSG_DATA(cmsg), sizeof passed);
-	return passed;
-}
-
 /* 1 a good frame, 0 nothing there, -1 closed or broken (err says which). */
 static int frame_receive(int fd, unsigned char *buffer, struct message *message, struct error *err)
 {
 	struct frame_header header;
-	struct iovec parts[2] = {
+	const struct iovec parts[2] = {
 		{ .iov_base = &header, .iov_len = sizeof header },
 		{ .iov_base = buffer, .iov_len = CHANNEL_FRAME_MAX },
 	};
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	/* Exactly one descriptor's length: the padding of CMSG_SPACE would let a second one in, and stay open. */
-	struct msghdr msg = {
-		.msg_iov = parts, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int)),
-	};
+	size_t count;
 
-	ssize_t n;
-	do
-		n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n == -1 && errno == EINTR);
+	ssize_t n = packet_receive(fd, parts, 2, &message->fd, 1, &count, MSG_DONTWAIT);
 	if (n == -1 && errno == EAGAIN)
 		return 0;
+	if (n == -1 && errno == EMSGSIZE)
+		return error_set(err, EBADMSG, "the peer role sent a frame with more bytes or descriptors than one has");
 	if (n == -1)
 		return error_errno(err, "cannot receive from the peer role");
 	if (n == 0)
 		return error_set(err, EPIPE, "the peer role closed the channel");
-
-	message->fd = control_fd(&msg);
-	if ((size_t)n < sizeof header || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
-	    header.size != (size_t)n - sizeof header) {
+	if (count == 0)
+		message->fd = -1;
+	if ((size_t)n < sizeof header || header.size != (size_t)n - sizeof header) {
 		if (message->fd != -1)
 			close(message->fd);
 		return error_set(err, EBADMSG, "the peer role sent a malformed frame of %zd bytes", n);

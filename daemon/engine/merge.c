@@ -51,6 +51,12 @@ int merge_enable(struct error *err)
 	return 0;
 }
 
+/* A count: the kernel's of zero pages falls below zero when such pages go that were never counted. */
+static uint64_t count_of(int64_t number)
+{
+	return number < 0 ? 0 : (uint64_t)number;
+}
+
 static int64_t number_read(const char *name)
 {
 	char path[96];
@@ -70,7 +76,7 @@ void merge_read(struct merge_status *ret_status)
 	ret_status->pages_sharing = (uint64_t)number_read("pages_sharing");
 	ret_status->pages_known = ret_status->pages_shared + ret_status->pages_sharing +
 				  (uint64_t)number_read("pages_unshared") + (uint64_t)number_read("pages_volatile");
-	ret_status->pages_zero = (uint64_t)number_read("ksm_zero_pages");
+	ret_status->pages_zero = count_of(number_read("ksm_zero_pages"));
 	ret_status->full_scans = (uint64_t)number_read("full_scans");
 	ret_status->profit = number_read("general_profit");
 }

@@ -49,7 +49,9 @@ static bool type_check(struct request *request)
 			return true;
 		request_fail(request, 415, "unsupported_media_type", NULL, "send the body as application/json");
 		return false;
-	case ROUTE_BODY_UPLOAD:
+	case ROUTE_BODY_FILE:
+		return true;
+	case ROUTE_BODY_ARCHIVE:
 		for (size_t i = 0; type != NULL && i < sizeof archives / sizeof archives[0]; i++)
 			if (type_is(type, archives[i]))
 				return true;
@@ -94,7 +96,7 @@ bool body_head_check(struct request *request)
 {
 	if (!type_check(request))
 		return false;
-	if (request->route->body == ROUTE_BODY_UPLOAD || body_declared(request) == UINT64_MAX ||
+	if (request->route->head != NULL || body_declared(request) == UINT64_MAX ||
 	    body_declared(request) <= body_max(request))
 		return true;
 	body_refuse(request);

@@ -139,7 +139,8 @@ void images_create(struct request *request)
 	struct image_source source = { .fd = -1 };
 	struct error err = ERROR_INIT;
 	char id[ID_TEXT];
-	int known = upload_finish(request->upload, source.archive, &err);
+	int known = request->received == 0 ? error_set(&err, EINVAL, "the body is empty: send a tar archive")
+					   : upload_finish(request->upload, source.archive, &err);
 
 	if (known == 0)
 		known = image_known(request->api->store, request->realm, source.archive, id, &err);

@@ -11,7 +11,7 @@
 
 struct request;
 
-/* True if the container that the path names is the caller's and runs; else the request is answered: 404, or 409 with its state. */
+/* True, and request->realm set, if the container that the path names is the caller's and runs; else the request is answered: 404, or 409 with its state. */
 bool inside_open(struct request *request);
 
 /*

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "daemon/api/api.h"
 #include "daemon/lib/clock.h"
@@ -140,6 +141,33 @@ void request_answer_text(struct request *request, const char *type, const char *
 	}
 	request->answer_type = type;
 	request_done(request);
+}
+
+void request_answer_file(struct request *request, const char *type, int fd, uint64_t size)
+{
+	if (request_twice(request)) {
+		close(fd);
+		return;
+	}
+	request->answer_fd = fd;
+	request->answer_size = size;
+	request->answer_type = type;
+	request->status = 200;
+	request_done(request);
+}
+
+void request_answer_add(struct request *request, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (request->answer_header_count == REQUEST_ANSWER_HEADERS_MAX) {
+		log_error("%s: no room for header %s of an answer", request->path, name);
+		return;
+	}
+	va_start(ap, fmt);
+	vsnprintf(request->answer_headers[request->answer_header_count].value, sizeof request->answer_headers[0].value, fmt, ap);
+	va_end(ap);
+	request->answer_headers[request->answer_header_count++].name = name;
 }
 
 void request_fail(struct request *request, unsigned int status, const char *code, const char *field,

@@ -35,12 +35,13 @@ struct caller {
 	char token[ID_TEXT];  /* its id; "" for root on the host, through local.sock */
 };
 
-enum method { METHOD_GET = 1, METHOD_POST = 2, METHOD_DELETE = 4, METHOD_PATCH = 8 };
+enum method { METHOD_GET = 1, METHOD_POST = 2, METHOD_DELETE = 4, METHOD_PATCH = 8, METHOD_PUT = 16 };
 
 enum route_body {
 	ROUTE_BODY_NONE,   /* none, or {} with POST; anything else is refused */
 	ROUTE_BODY_JSON,
-	ROUTE_BODY_UPLOAD, /* streamed into the spool */
+	ROUTE_BODY_ARCHIVE, /* of an image, streamed into the spool */
+	ROUTE_BODY_FILE,    /* of any type, or without one; likewise */
 };
 
 struct request;
@@ -55,13 +56,14 @@ struct api_route {
 	enum route_body body;
 	const char *query;      /* allowed keys, each between spaces: " limit after " */
 	request_handler *handler;
-	request_handler *head;  /* ROUTE_BODY_UPLOAD: looks at the head, and answers if it refuses, before the body comes */
+	request_handler *head;  /* with a body for the spool: looks at the head, and answers if it refuses, before the body comes */
 };
 
 enum {
 	REQUEST_BODY_MAX = 1 << 20, /* of JSON */
 	REQUEST_EMPTY_MAX = 16,     /* of a call that takes none */
-	REQUEST_QUERY_MAX = 256,
+	REQUEST_QUERY_MAX = 1024,
+	REQUEST_ANSWER_HEADERS_MAX = 6,
 };
 
 struct request {
@@ -71,12 +73,12 @@ struct request {
 	enum method method;
 	char path[128];
 	char id[80];               /* what stood for "*" */
-	char realm[ID_TEXT];       /* ROUTE_BODY_UPLOAD: the realm it is for, "" the host's; set by route->head */
+	char realm[ID_TEXT];       /* that an upload is for, "" the host's; set by route->head, or inside_open() */
 	struct caller caller;
 	char *body;                /* owned, with a NUL behind */
 	size_t body_size, body_room;
 	json_t *json;              /* ROUTE_BODY_JSON: the parsed object, owned */
-	struct upload *upload;     /* ROUTE_BODY_UPLOAD, owned */
+	struct upload *upload;     /* of a body for the spool, or what an answer of a file takes there; owned */
 	uint64_t received, drained; /* bytes of body so far, and of them thrown away after a refusal */
 	int64_t body_deadline_ms;  /* of the monotonic clock: when the body must have come */
 
@@ -84,8 +86,15 @@ struct request {
 	unsigned int status;
 	char *answer;              /* owned */
 	size_t answer_size;
+	int answer_fd;             /* 0: none; a file, owned, that is the answer in place of the text */
+	uint64_t answer_seen;      /* of the file */
+	int64_t answer_since_ms;   /* on the monotonic clock, since when it is within this part */
+	struct {
+		const char *name;      /* static */
+		char value[48];
+	} answer_headers[REQUEST_ANSWER_HEADERS_MAX];
+	size_t answer_header_count;
 	const char *answer_type;   /* static */
-	const char *allow;         /* static: header Allow of a 405 */
 	bool replayed;             /* answered from an earlier request with the same Idempotency-Key */
 };
 
@@ -105,6 +114,12 @@ void request_answer(struct request *request, unsigned int status, json_t *body);
 
 /* Answers with a copy of text; type is static. */
 void request_answer_text(struct request *request, const char *type, const char *text, size_t size);
+
+/* Answers with the first size bytes of a file; takes the descriptor over. */
+void request_answer_file(struct request *request, const char *type, int fd, uint64_t size);
+
+/* A header more; before the answer. name is static. */
+void request_answer_add(struct request *request, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Answers with the error shape; field may be NULL. */
 void request_fail(struct request *request, unsigned int status, const char *code, const char *field,

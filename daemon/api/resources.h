@@ -18,6 +18,7 @@ request_handler containers_list, containers_create, containers_show, containers_
 	containers_usage, containers_change;
 request_handler metrics_show;
 request_handler exec_run;
+request_handler files_show, files_put_head, files_put, files_delete;
 
 /*
  * For lists and single rows: callers see what is in their realms. column names

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/api/route.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/api/resources.h"
@@ -31,7 +32,7 @@ const struct api_route api_routes[] = {
 	{ METHOD_DELETE, V1 "projects/*", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", projects_delete },
 
 	{ METHOD_GET, V1 "images", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE, images_list },
-	{ METHOD_POST, V1 "images", CALLER_OPERATOR, false, false, ROUTE_BODY_UPLOAD, " name realm ", images_create,
+	{ METHOD_POST, V1 "images", CALLER_OPERATOR, false, false, ROUTE_BODY_ARCHIVE, " name realm ", images_create,
 	  images_create_head },
 	{ METHOD_GET, V1 "images/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", images_show },
 	{ METHOD_DELETE, V1 "images/*", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", images_delete },
@@ -59,6 +60,10 @@ const struct api_route api_routes[] = {
 	{ METHOD_POST, V1 "containers/*/freeze", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", containers_freeze },
 	{ METHOD_POST, V1 "containers/*/unfreeze", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "",
 	  containers_unfreeze },
+	{ METHOD_GET, V1 "containers/*/files", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " path ", files_show },
+	{ METHOD_PUT, V1 "containers/*/files", CALLER_OPERATOR, false, false, ROUTE_BODY_FILE, " path mode uid gid type ",
+	  files_put, files_put_head },
+	{ METHOD_DELETE, V1 "containers/*/files", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " path ", files_delete },
 	{ METHOD_GET, V1 "containers/*/console", CALLER_READER, false, false, ROUTE_BODY_NONE, "", containers_console },
 };
 
@@ -97,15 +102,15 @@ const struct api_route *route_find(const char *path, enum method method, char *r
 	return NULL;
 }
 
-const char *route_allow(unsigned int methods)
+void route_allow(unsigned int methods, char text[ROUTE_ALLOW_TEXT])
 {
-	static const char *const texts[16] = {
-		"", "GET, HEAD", "POST", "GET, HEAD, POST", "DELETE", "GET, HEAD, DELETE", "POST, DELETE",
-		"GET, HEAD, POST, DELETE", "PATCH", "GET, HEAD, PATCH", "POST, PATCH", "GET, HEAD, POST, PATCH",
-		"DELETE, PATCH", "GET, HEAD, DELETE, PATCH", "POST, DELETE, PATCH", "GET, HEAD, POST, DELETE, PATCH",
-	};
+	static const char *const names[] = { "GET, HEAD", "POST", "DELETE", "PATCH", "PUT" };
+	size_t size = 0;
 
-	return texts[methods & 15];
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if ((methods >> i & 1) != 0)
+			size += (size_t)snprintf(text + size, ROUTE_ALLOW_TEXT - size, "%s%s", size > 0 ? ", " : "", names[i]);
 }
 
 bool route_query_known(const struct api_route *route, const char *key)

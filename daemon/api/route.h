@@ -26,8 +26,10 @@ bool route_match(const char *pattern, const char *path, char *ret_id, size_t id_
 const struct api_route *route_find(const char *path, enum method method, char *ret_id, size_t id_room,
 				   unsigned int *ret_methods);
 
-/* "GET, HEAD, POST": a static text for the header Allow. */
-const char *route_allow(unsigned int methods);
+enum { ROUTE_ALLOW_TEXT = 40 };
+
+/* "GET, HEAD, POST", for the header Allow. */
+void route_allow(unsigned int methods, char text[ROUTE_ALLOW_TEXT]);
 
 /* True if key stands in the route's list of query keys. */
 bool route_query_known(const struct api_route *route, const char *key);

@@ -22,7 +22,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
+#include "daemon/api/answer.h"
 #include "daemon/api/api.h"
 #include "daemon/api/auth.h"
 #include "daemon/api/body.h"
@@ -57,30 +59,9 @@ static void request_free(struct request *request)
 		explicit_bzero(request->body, request->body_room); /* a password may be in it */
 	free(request->body);
 	free(request->answer);
+	if (request->answer_fd > 0)
+		close(request->answer_fd);
 	free(request);
-}
-
-static enum MHD_Result answer_queue(struct request *request)
-{
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(request->answer_size, request->answer, MHD_RESPMEM_MUST_COPY);
-
-	if (response == NULL)
-		return MHD_NO;
-	if (request->answer_size > 0)
-		MHD_add_response_header(response, "Content-Type", request->answer_type);
-	MHD_add_response_header(response, "Cache-Control", "no-store");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	if (request->allow != NULL)
-		MHD_add_response_header(response, "Allow", request->allow);
-	if (request->status == 401)
-		MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
-	if (request->replayed)
-		MHD_add_response_header(response, "Idempotent-Replayed", "true");
-	enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
-	MHD_destroy_response(response);
-	request->queued = result == MHD_YES;
-	return result;
 }
 
 static bool caller_check(struct server *server, struct request *request)
@@ -152,6 +133,8 @@ static void request_head(struct server *server, struct request *request, const c
 		request->method = METHOD_DELETE;
 	else if (strcmp(method, "PATCH") == 0)
 		request->method = METHOD_PATCH;
+	else if (strcmp(method, "PUT") == 0)
+		request->method = METHOD_PUT;
 	else
 		known = false;
 	if (strlen(path) < sizeof request->path) {
@@ -167,8 +150,10 @@ static void request_head(struct server *server, struct request *request, const c
 		return;
 	}
 	if (request->route == NULL && methods != 0) {
-		request->allow = route_allow(methods);
-		request_fail(request, 405, "method_not_allowed", NULL, "this path takes %s", request->allow);
+		char allow[ROUTE_ALLOW_TEXT];
+		route_allow(methods, allow);
+		request_answer_add(request, "Allow", "%s", allow);
+		request_fail(request, 405, "method_not_allowed", NULL, "this path takes %s", allow);
 		return;
 	}
 	if (request->route == NULL) {
@@ -185,9 +170,9 @@ static void request_head(struct server *server, struct request *request, const c
 	MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, query_check, request);
 	if (request->answered || !body_head_check(request))
 		return;
-	if (request->route->body == ROUTE_BODY_UPLOAD)
+	if (request->route->head != NULL)
 		request->route->head(request);
-	if (!request->answered && request->route->body == ROUTE_BODY_UPLOAD)
+	if (!request->answered && request->route->head != NULL)
 		request->upload = upload_open(request, body_declared(request));
 }
 
@@ -211,7 +196,8 @@ static void request_handle(struct request *request)
 			return;
 		}
 		break;
-	case ROUTE_BODY_UPLOAD:
+	case ROUTE_BODY_ARCHIVE:
+	case ROUTE_BODY_FILE:
 		break;
 	}
 	request->route->handler(request);

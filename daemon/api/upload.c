@@ -39,12 +39,12 @@ static int uploads_count(const char *realm)
 
 static void fail_space(struct request *request)
 {
-	request_fail(request, 507, "no_space", NULL, "the data disk has not enough free space for this image");
+	request_fail(request, 507, "no_space", NULL, "the data disk has not enough free space for this");
 }
 
 static void fail_size(struct request *request)
 {
-	request_fail(request, 413, "too_large", NULL, "an image may have at most %llu bytes",
+	request_fail(request, 413, "too_large", NULL, "an image or file may have at most %llu bytes",
 		     (unsigned long long)UPLOAD_BYTES_MAX);
 }
 
@@ -58,7 +58,7 @@ struct upload *upload_open(struct request *request, uint64_t declared)
 	}
 	if (uploads_count(NULL) >= UPLOADS_MAX || uploads_count(request->realm) >= UPLOADS_REALM_MAX) {
 		request_fail(request, 503, "unavailable", NULL,
-			     "too many images are being uploaded: %d may be at a time, %d for one realm; try again later",
+			     "too many images and files are under way: %d may be at a time, %d for one realm; try again later",
 			     UPLOADS_MAX, UPLOADS_REALM_MAX);
 		return NULL;
 	}
@@ -119,8 +119,6 @@ int upload_finish(struct upload *upload, char ret_digest[DIGEST_TEXT], struct er
 {
 	unsigned char digest[DIGEST_BYTES];
 
-	if (upload->size == 0)
-		return error_set(err, EINVAL, "the body is empty: send a tar archive");
 	if (EVP_DigestFinal_ex(upload->hash, digest, NULL) != 1)
 		return error_set(err, EIO, "cannot hash the upload");
 	upload->reader = spool_reader(upload->fd, err);
@@ -133,6 +131,24 @@ int upload_finish(struct upload *upload, char ret_digest[DIGEST_TEXT], struct er
 int upload_reader(const struct upload *upload)
 {
 	return upload->reader;
+}
+
+int upload_file(const struct upload *upload)
+{
+	return upload->fd;
+}
+
+uint64_t upload_room(const struct upload *upload)
+{
+	/* What others write meanwhile is not known: nobody gets more than a share. */
+	uint64_t room = spool_room(upload->fd) / UPLOADS_MAX;
+
+	return room < UPLOAD_BYTES_MAX ? room : UPLOAD_BYTES_MAX;
+}
+
+int upload_copy(const struct upload *upload, struct error *err)
+{
+	return spool_reader(upload->fd, err);
 }
 
 void upload_free(struct upload *upload)

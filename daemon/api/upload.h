@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * upload: a body on its way into the spool. The file has no name (O_TMPFILE):
- * whatever cuts the upload, nothing is left.
+ * upload: a body on its way into the spool, or a file of a container on its way
+ * out. It has no name (O_TMPFILE): whatever cuts the way, nothing is left.
  */
 #ifndef BULKHEAD_UPLOAD_H
 #define BULKHEAD_UPLOAD_H
@@ -16,7 +16,7 @@ struct request;
 struct upload;
 
 enum {
-	UPLOADS_MAX = 4,       /* at the same time, from their first byte until the engine has unpacked them */
+	UPLOADS_MAX = 4,       /* at the same time, from their first byte until the engine has unpacked them, or the client has it */
 	UPLOADS_REALM_MAX = 2, /* of them for one realm, or for the host: nobody can keep all others out */
 };
 
@@ -33,6 +33,11 @@ int upload_finish(struct upload *upload, char ret_digest[DIGEST_TEXT], struct er
 
 /* Then: a descriptor for reading from the start. It stays the upload's. */
 int upload_reader(const struct upload *upload);
+
+/* For a file that the engine fills: where to, how much at most, and afterwards a descriptor of its own to read it, the caller's. */
+int upload_file(const struct upload *upload);
+uint64_t upload_room(const struct upload *upload);
+int upload_copy(const struct upload *upload, struct error *err);
 
 void upload_free(struct upload *upload); /* takes NULL */
 

@@ -10,18 +10,37 @@
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 
-enum { CONNECT_TIMEOUT_S = 15 };
+enum {
+	CONNECT_TIMEOUT_S = 15,
+	FILE_SILENCE_S = 1230, /* a host may prepare a large file for so long before its first byte */
+};
 
 struct upload {
 	const struct http_request *request;
 	uint64_t sent;
 };
 
+struct taking {
+	CURL *curl;
+	int fd;
+	struct http_reply *reply;
+	bool unwritten; /* errno of it in write_errno */
+	int write_errno;
+};
+
 static size_t body_take(char *data, size_t size, size_t count, void *user)
 {
-	struct http_reply *reply = user;
+	struct taking *taking = user;
+	struct http_reply *reply = taking->reply;
 	size_t bytes = size * count;
+	long status = 0;
 
+	curl_easy_getinfo(taking->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (taking->fd > 0 && status >= 200 && status < 300) {
+		taking->unwritten = fd_write_full(taking->fd, data, bytes) < 0;
+		taking->write_errno = errno;
+		return taking->unwritten ? 0 : bytes;
+	}
 	if (bytes > HTTP_REPLY_MAX - reply->size)
 		return 0; /* curl ends with CURLE_WRITE_ERROR */
 	char *grown = realloc(reply->body, reply->size + bytes + 1);
@@ -94,6 +113,7 @@ int http_perform(const struct http_target *target, const struct http_request *re
 	char detail[CURL_ERROR_SIZE] = "", line[512], url[2048];
 	struct upload upload = { .request = request };
 	struct http_reply reply = { 0 };
+	struct taking taking = { .curl = curl, .fd = request->reply_fd, .reply = &reply };
 
 	if (curl == NULL)
 		return error_set(err, ENOMEM, "out of memory");
@@ -121,7 +141,7 @@ int http_perform(const struct http_target *target, const struct http_request *re
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reply);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &taking);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "bulkhead");
 	if (target->unix_socket != NULL)
 		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, target->unix_socket);
@@ -146,7 +166,10 @@ int http_perform(const struct http_target *target, const struct http_request *re
 		curl_easy_setopt(curl, CURLOPT_READDATA, &upload);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_fd_size);
 	}
-	if (request->content_type == NULL || request->body != NULL)
+	if (request->reply_fd > 0) {
+		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)FILE_SILENCE_S);
+	} else if (request->content_type == NULL || request->body != NULL)
 		curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)HTTP_TIMEOUT_S);
 
 	CURLcode code = curl_easy_perform(curl);
@@ -156,6 +179,10 @@ int http_perform(const struct http_target *target, const struct http_request *re
 		code = CURLE_OK;
 	if (code != CURLE_OK) {
 		http_reply_clear(&reply);
+		if (taking.unwritten) {
+			errno = taking.write_errno;
+			return error_errno(err, "cannot write what came");
+		}
 		return transport_error(code, detail, target, err);
 	}
 	if (reply.body == NULL && (reply.body = calloc(1, 1)) == NULL)

@@ -36,6 +36,7 @@ struct http_request {
 	size_t body_size;
 	int body_fd;              /* streamed from here when body is NULL */
 	uint64_t body_fd_size;
+	int reply_fd;             /* an answer of status 2xx goes here as it comes, however large; 0 or -1: into the reply */
 	void (*progress)(uint64_t sent, uint64_t total, void *data); /* of an upload; may be NULL */
 	void *progress_data;
 };

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "daemon/cli/call.h"
+#include "daemon/cli/file.h"
 #include "daemon/cli/http.h"
 #include "daemon/cli/progress.h"
 #include "daemon/cli/pull.h"
@@ -26,6 +27,7 @@ enum arguments {
 	ARGUMENTS_CHANGE, /* ID [KEY=VALUE...] */
 	ARGUMENTS_FILE,   /* FILE NAME [KEY=VALUE...] */
 	ARGUMENTS_PULL,   /* REFERENCE [KEY=VALUE...] */
+	ARGUMENTS_OWN,    /* the verb's own function reads them */
 };
 
 static const struct verb {
@@ -34,41 +36,46 @@ static const struct verb {
 	const char *tail; /* follows the ID */
 	enum arguments arguments;
 	const char *usage;
+	int (*run)(const struct http_target *target, int count, char **words, struct error *err); /* ARGUMENTS_OWN; EINVAL without a message: its usage */
 } verbs[] = {
-	{ "host", "", "GET", "/host", "", ARGUMENTS_NONE, "" },
-	{ "token", "list", "GET", "/tokens", "", ARGUMENTS_LIST, "" },
-	{ "token", "create", "POST", "/tokens", "", ARGUMENTS_FIELDS, "role=ROLE [name=NAME] [realms:='[\"ID\"]'] [expires_in:=SECONDS]" },
-	{ "token", "delete", "DELETE", "/tokens/", "", ARGUMENTS_ID, "ID" },
-	{ "realm", "list", "GET", "/realms", "", ARGUMENTS_LIST, "" },
-	{ "realm", "show", "GET", "/realms/", "", ARGUMENTS_ID, "ID" },
-	{ "realm", "create", "POST", "/realms", "", ARGUMENTS_NAME, "NAME" },
-	{ "realm", "change", "PATCH", "/realms/", "", ARGUMENTS_CHANGE, "ID sharing=none|realm|host" },
-	{ "realm", "compact", "POST", "/realms/", "/compact", ARGUMENTS_CHANGE, "ID dry_run:=true|false" },
-	{ "realm", "delete", "DELETE", "/realms/", "", ARGUMENTS_ID, "ID" },
-	{ "project", "list", "GET", "/projects", "", ARGUMENTS_LIST, "" },
-	{ "project", "show", "GET", "/projects/", "", ARGUMENTS_ID, "ID" },
-	{ "project", "create", "POST", "/projects", "", ARGUMENTS_NAME, "NAME realm=ID" },
-	{ "project", "delete", "DELETE", "/projects/", "", ARGUMENTS_ID, "ID" },
-	{ "image", "list", "GET", "/images", "", ARGUMENTS_LIST, "" },
-	{ "image", "show", "GET", "/images/", "", ARGUMENTS_ID, "ID" },
-	{ "image", "import", "POST", "/images", "", ARGUMENTS_FILE, "FILE NAME [realm=ID]" },
+	{ "host", "", "GET", "/host", "", ARGUMENTS_NONE, "", NULL },
+	{ "token", "list", "GET", "/tokens", "", ARGUMENTS_LIST, "", NULL },
+	{ "token", "create", "POST", "/tokens", "", ARGUMENTS_FIELDS, "role=ROLE [name=NAME] [realms:='[\"ID\"]'] [expires_in:=SECONDS]", NULL },
+	{ "token", "delete", "DELETE", "/tokens/", "", ARGUMENTS_ID, "ID", NULL },
+	{ "realm", "list", "GET", "/realms", "", ARGUMENTS_LIST, "", NULL },
+	{ "realm", "show", "GET", "/realms/", "", ARGUMENTS_ID, "ID", NULL },
+	{ "realm", "create", "POST", "/realms", "", ARGUMENTS_NAME, "NAME", NULL },
+	{ "realm", "change", "PATCH", "/realms/", "", ARGUMENTS_CHANGE, "ID sharing=none|realm|host", NULL },
+	{ "realm", "compact", "POST", "/realms/", "/compact", ARGUMENTS_CHANGE, "ID dry_run:=true|false", NULL },
+	{ "realm", "delete", "DELETE", "/realms/", "", ARGUMENTS_ID, "ID", NULL },
+	{ "project", "list", "GET", "/projects", "", ARGUMENTS_LIST, "", NULL },
+	{ "project", "show", "GET", "/projects/", "", ARGUMENTS_ID, "ID", NULL },
+	{ "project", "create", "POST", "/projects", "", ARGUMENTS_NAME, "NAME realm=ID", NULL },
+	{ "project", "delete", "DELETE", "/projects/", "", ARGUMENTS_ID, "ID", NULL },
+	{ "image", "list", "GET", "/images", "", ARGUMENTS_LIST, "", NULL },
+	{ "image", "show", "GET", "/images/", "", ARGUMENTS_ID, "ID", NULL },
+	{ "image", "import", "POST", "/images", "", ARGUMENTS_FILE, "FILE NAME [realm=ID]", NULL },
 	{ "image", "pull", "POST", "/pulls", "", ARGUMENTS_PULL,
 	  "HOST/PATH[:TAG] [name=NAME] [realm=ID] [username=USER] [ca=FILE]" },
-	{ "image", "delete", "DELETE", "/images/", "", ARGUMENTS_ID, "ID" },
-	{ "container", "list", "GET", "/containers", "", ARGUMENTS_LIST, "" },
-	{ "container", "show", "GET", "/containers/", "", ARGUMENTS_ID, "ID" },
+	{ "image", "delete", "DELETE", "/images/", "", ARGUMENTS_ID, "ID", NULL },
+	{ "container", "list", "GET", "/containers", "", ARGUMENTS_LIST, "", NULL },
+	{ "container", "show", "GET", "/containers/", "", ARGUMENTS_ID, "ID", NULL },
 	{ "container", "create", "POST", "/containers", "", ARGUMENTS_NAME,
 	  "NAME project=ID image=IMAGE [port:=PORT] [command:='[\"...\"]']" },
 	{ "container", "change", "PATCH", "/containers/", "", ARGUMENTS_CHANGE,
 	  "ID [name=NAME] [restart=no|on-failure|always] [labels:='{...}'] [limits:='{\"memory_max\":BYTES, ...}']" },
-	{ "container", "start", "POST", "/containers/", "/start", ARGUMENTS_ID, "ID" },
-	{ "container", "stop", "POST", "/containers/", "/stop", ARGUMENTS_ID, "ID" },
-	{ "container", "usage", "GET", "/containers/", "/usage", ARGUMENTS_ID, "ID" },
-	{ "container", "merging", "GET", "/containers/", "/merging", ARGUMENTS_ID, "ID" },
-	{ "container", "restart", "POST", "/containers/", "/restart", ARGUMENTS_ID, "ID" },
-	{ "container", "freeze", "POST", "/containers/", "/freeze", ARGUMENTS_ID, "ID" },
-	{ "container", "unfreeze", "POST", "/containers/", "/unfreeze", ARGUMENTS_ID, "ID" },
-	{ "container", "delete", "DELETE", "/containers/", "", ARGUMENTS_ID, "ID" },
+	{ "container", "start", "POST", "/containers/", "/start", ARGUMENTS_ID, "ID", NULL },
+	{ "container", "stop", "POST", "/containers/", "/stop", ARGUMENTS_ID, "ID", NULL },
+	{ "container", "usage", "GET", "/containers/", "/usage", ARGUMENTS_ID, "ID", NULL },
+	{ "container", "merging", "GET", "/containers/", "/merging", ARGUMENTS_ID, "ID", NULL },
+	{ "container", "restart", "POST", "/containers/", "/restart", ARGUMENTS_ID, "ID", NULL },
+	{ "container", "freeze", "POST", "/containers/", "/freeze", ARGUMENTS_ID, "ID", NULL },
+	{ "container", "unfreeze", "POST", "/containers/", "/unfreeze", ARGUMENTS_ID, "ID", NULL },
+	{ "container", "delete", "DELETE", "/containers/", "", ARGUMENTS_ID, "ID", NULL },
+	{ "file", "pull", NULL, NULL, NULL, ARGUMENTS_OWN, "CONTAINER PATH [FILE]", file_pull },
+	{ "file", "push", NULL, NULL, NULL, ARGUMENTS_OWN, "FILE CONTAINER PATH [mode=0644] [uid=0] [gid=0]", file_push },
+	{ "file", "mkdir", NULL, NULL, NULL, ARGUMENTS_OWN, "CONTAINER PATH [mode=0755] [uid=0] [gid=0]", file_mkdir },
+	{ "file", "delete", NULL, NULL, NULL, ARGUMENTS_OWN, "CONTAINER PATH", file_delete },
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
@@ -243,6 +250,13 @@ static int verb_run(const struct http_target *target, const struct verb *verb, i
 		if (fits && named_read(fields, "name", count - 1, words + 1, err) < 0)
 			return -1;
 		break;
+	case ARGUMENTS_OWN:
+		if (verb->run(target, count, words, err) == 0)
+			return 0;
+		if (err->code != EINVAL || err->message[0] != '\0')
+			return -1;
+		fits = false;
+		break;
 	case ARGUMENTS_PULL:
 		fits = count >= 1;
 		if (fits && named_read(fields, "reference", count, words, err) < 0)
@@ -264,6 +278,8 @@ static int verb_run(const struct http_target *target, const struct verb *verb, i
 		break;
 	case ARGUMENTS_PULL:
 		result = pull_image(target, fields, &answer, err);
+		break;
+	case ARGUMENTS_OWN: /* done above */
 		break;
 	case ARGUMENTS_NONE:
 	case ARGUMENTS_ID:

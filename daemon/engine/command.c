@@ -158,6 +158,47 @@ static int command_run(const struct session_spec *spec, const struct enter *ente
 	return -1;
 }
 
+/*
+ * What the container's own root would do. "/" is the container's already; that
+ * place.h resolves below it keeps links of /proc from leading to what this process
+ * has open.
+ */
+static int files_run(const struct session_spec *spec, const struct enter *enter, struct place *ret_place, struct error *err)
+{
+	static const struct account root;
+	const struct exec_message *exec = &spec->exec;
+	const char *path = exec->command;
+
+	if (enter_namespaces(enter, err) == -1 || enter_user(enter, &root, err) == -1)
+		return -1;
+	cleanup_fd int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (top == -1)
+		return error_errno(err, "cannot open the container's root folder");
+	switch ((enum exec_action)exec->action) {
+	case EXEC_PULL:
+		return place_pull(top, path, SESSION_FD_INPUT, exec->bytes_max, ret_place, err);
+	case EXEC_PUSH:
+		return place_push(top, path, SESSION_FD_INPUT, exec->mode, exec->uid, exec->gid, err);
+	case EXEC_FOLDER:
+		return place_folder(top, path, exec->mode, exec->uid, exec->gid, err);
+	case EXEC_REMOVE:
+		return place_delete(top, path, err);
+	case EXEC_COMMAND:
+	case EXEC_ACTIONS:
+		break;
+	}
+	return error_set(err, EBADMSG, "a session has no such action");
+}
+
+static int action_run(const struct session_spec *spec, const struct enter *enter, struct command_report *report)
+{
+	if (spec->exec.action == EXEC_COMMAND)
+		return command_run(spec, enter, &report->err);
+	if (files_run(spec, enter, &report->place, &report->err) == -1)
+		return -1;
+	_exit(report_send(REPORT_FD, report, NULL) == -1 ? 126 : 0);
+}
+
 /* A process that begins its life in the group: there is no moment in which killing the group would miss it. */
 static pid_t fork_into(int group, struct error *err)
 {
@@ -192,7 +233,7 @@ pid_t command_fork(const struct session_spec *spec, const struct enter *enter, i
 		struct command_report report = { .err = ERROR_INIT };
 		if (dup3(theirs, REPORT_FD, O_CLOEXEC) == -1)
 			_exit(126);
-		if (command_run(spec, enter, &report.err) == -1)
+		if (action_run(spec, enter, &report) == -1)
 			(void)report_send(REPORT_FD, &report, NULL);
 		_exit(127);
 	}

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * command: from a fork of role `exec` to the client's program inside the
- * container. It makes the ends of its output itself, as the container's user: a
+ * container, or to what is done there with files. The program's process makes the ends of its output itself, as the container's user: a
  * pipe that the host made could not be opened by name there (/dev/stdout).
  */
 #ifndef BULKHEAD_COMMAND_H
 #define BULKHEAD_COMMAND_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
+#include "daemon/engine/place.h"
 #include "daemon/lib/error.h"
 
 struct enter;
@@ -16,7 +18,8 @@ struct session_spec;
 
 /* What it tells role exec over a SOCK_SEQPACKET socket: once its output, and once more if it cannot go on. */
 struct command_report {
-	struct error err; /* code 0: two descriptors come along, to read output and errors from */
+	struct error err;   /* code 0: two descriptors come along, to read output and errors from; or none, and */
+	struct place place; /* what was found at the path of EXEC_PULL */
 };
 
 /*

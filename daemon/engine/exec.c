@@ -50,6 +50,7 @@ static struct {
 	int report_fd;
 	bool timed_out;
 	struct error failure; /* why the program could not be run */
+	struct place place;   /* what EXEC_PULL found */
 } self = { .output = -1, .kill_fd = -1, .report_fd = -1 };
 
 static void end_tell(int status, const struct error *failure, const uint64_t written[2])
@@ -63,6 +64,12 @@ static void end_tell(int status, const struct error *failure, const uint64_t wri
 		memcpy(end.message, failure->message, sizeof end.message);
 	}
 	memcpy(end.written, written, sizeof end.written);
+	end.folder = self.place.folder;
+	end.mode = self.place.mode;
+	end.uid = self.place.uid;
+	end.gid = self.place.gid;
+	end.bytes = self.place.size;
+	end.modified_ms = self.place.modified_ms;
 	if (channel_send(self.api, MESSAGE_EXEC_END, 0, &end, sizeof end, self.output, &err) == -1)
 		log_error("cannot tell the end of a command: %s", err.message);
 	loop_stop(self.loop, 0);
@@ -99,6 +106,8 @@ static void reports_take(void)
 		} else if (fds[0] != -1 && capture_begin(self.capture, fds, &err) == -1) {
 			self.failure = err;
 			group_kill();
+		} else if (fds[0] == -1) {
+			self.place = report.place;
 		}
 	}
 }

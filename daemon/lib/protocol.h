@@ -192,15 +192,28 @@ struct container_message {
  * asked again, of an engine that started anew, runs nothing twice. The session
  * of the first asking has lost its channel before it was told to go.
  */
+enum exec_action {
+	EXEC_COMMAND, /* run a program, keep what it writes */
+	EXEC_PULL,    /* copy a file to the descriptor that comes along, or list a folder there as JSON */
+	EXEC_PUSH,    /* put what the descriptor holds at a path */
+	EXEC_FOLDER,  /* make a folder */
+	EXEC_REMOVE,  /* a file, link or empty folder */
+	EXEC_ACTIONS,
+};
+
 struct exec_message {
 	char id[ID_TEXT];          /* of the container */
 	char session[ID_TEXT];
 	char user[USER_TEXT];  /* name or number in the container; "": root */
 	char folder[FOLDER_TEXT]; /* to run in; "": the user's home, or / */
 	char reserved[2];
+	uint32_t action;           /* enum exec_action; those with files take the path as the only word of command */
+	uint32_t mode, uid, gid;   /* of what EXEC_PUSH, EXEC_FOLDER make */
 	uint32_t timeout_ms;       /* killed then; 0: never */
+	uint64_t bytes_max;        /* of EXEC_PULL */
 	uint32_t output_max;       /* bytes kept of each stream */
 	uint32_t command_size, environment_size; /* bytes used */
+	uint32_t reserved_too;
 	char command[EXEC_COMMAND_MAX];
 	char environment[ENVIRONMENT_MAX];
 };
@@ -211,6 +224,9 @@ struct exec_end_message {
 	uint32_t timed_out;
 	uint32_t reserved;
 	uint64_t written[2];       /* bytes to standard output and error, also those not kept */
+	uint32_t folder, mode, uid, gid; /* what EXEC_PULL found, of how many bytes */
+	uint64_t bytes;
+	int64_t modified_ms;       /* since 1970 */
 	char field[128];           /* as struct error */
 	char message[384];         /* The file that comes along has output at 0, errors at output_max. */
 };

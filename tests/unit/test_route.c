@@ -52,6 +52,10 @@ HANDLER(containers_restart)
 HANDLER(containers_freeze)
 HANDLER(containers_unfreeze)
 HANDLER(containers_console)
+HANDLER(files_show)
+HANDLER(files_put_head)
+HANDLER(files_put)
+HANDLER(files_delete)
 
 static void a_pattern_takes_one_segment(void **state)
 {
@@ -77,6 +81,7 @@ static void the_table_knows_its_methods(void **state)
 	(void)state;
 	char id[80];
 	unsigned int methods;
+	char allow[ROUTE_ALLOW_TEXT];
 
 	const struct api_route *route = route_find("/api/v1/containers/abc/start", METHOD_POST, id, sizeof id, &methods);
 	assert_non_null(route);
@@ -85,11 +90,15 @@ static void the_table_knows_its_methods(void **state)
 
 	assert_null(route_find("/api/v1/containers/abc", METHOD_POST, id, sizeof id, &methods));
 	assert_int_equal(methods, METHOD_GET | METHOD_PATCH | METHOD_DELETE);
-	assert_string_equal(route_allow(methods), "GET, HEAD, DELETE, PATCH");
+	route_allow(methods, allow);
+	assert_string_equal(allow, "GET, HEAD, DELETE, PATCH");
 	assert_null(route_find("/api/v1/nothing", METHOD_GET, id, sizeof id, &methods));
 	assert_int_equal(methods, 0);
 	assert_null(route_find("/api/v1/realms", (enum method)0, id, sizeof id, &methods));
-	assert_string_equal(route_allow(methods), "GET, HEAD, POST");
+	route_allow(methods, allow);
+	assert_string_equal(allow, "GET, HEAD, POST");
+	route_allow(~0U, allow); /* all of them fit */
+	assert_string_equal(allow, "GET, HEAD, POST, DELETE, PATCH, PUT");
 }
 
 static void query_keys_are_whole_words(void **state)
@@ -112,7 +121,7 @@ static void whatever_changes_something_needs_a_role(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < api_route_count; i++) {
-		assert_true((api_routes[i].head != NULL) == (api_routes[i].body == ROUTE_BODY_UPLOAD));
+		assert_true((api_routes[i].head != NULL) == (api_routes[i].body == ROUTE_BODY_ARCHIVE || api_routes[i].body == ROUTE_BODY_FILE));
 		if (api_routes[i].method != METHOD_GET) {
 			assert_false(api_routes[i].open);
 			assert_true(api_routes[i].role >= CALLER_OPERATOR);

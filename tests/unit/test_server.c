@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/api/server.c daemon/api/body.c daemon/api/request.c daemon/api/route.c -lmicrohttpd -Wl,--wrap=time_monotonic_ms
+// link: daemon/api/server.c daemon/api/answer.c daemon/api/body.c daemon/api/request.c daemon/api/route.c -lmicrohttpd -Wl,--wrap=time_monotonic_ms
 #include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -23,8 +24,8 @@ static struct {
 	char folder[PATH_MAX], path[PATH_MAX];
 	int client;
 	struct loop_source *source;
-	char answer[8192];
-	size_t size;
+	char answer[8192];     /* of a longer one its beginning and its end */
+	size_t size, dropped;
 	bool closed;
 	int handled;           /* calls of handlers */
 	size_t body;           /* bytes that the last one saw */
@@ -92,6 +93,25 @@ HANDLER(containers_restart)
 HANDLER(containers_freeze)
 HANDLER(containers_unfreeze)
 HANDLER(containers_console)
+HANDLER(files_put)
+HANDLER(files_delete)
+/* A file of three parts and a bit. */
+void files_show(struct request *request)
+{
+	static char part[1 << 20];
+	int fd = memfd_create("file", MFD_CLOEXEC);
+
+	bench.handled++;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(write(fd, part, sizeof part), sizeof part);
+	assert_int_equal(write(fd, "the end", 7), 7);
+	request_answer_add(request, "X-Bulkhead-Mode", "%04o", 0644);
+	request_answer_file(request, "application/octet-stream", fd, 3 * sizeof part + 7);
+}
+void files_put_head(struct request *request)
+{
+	(void)request;
+}
 
 void images_create_head(struct request *request)
 {
@@ -176,6 +196,12 @@ static void client_ready(int fd, uint32_t events, void *data)
 {
 	(void)events;
 	(void)data;
+	if (bench.size > sizeof bench.answer / 2) {
+		size_t half = sizeof bench.answer / 4, drop = bench.size - half - half;
+		memmove(bench.answer + half, bench.answer + half + drop, half);
+		bench.size -= drop;
+		bench.dropped += drop;
+	}
 	ssize_t n = read(fd, bench.answer + bench.size, sizeof bench.answer - 1 - bench.size);
 	if (n <= 0) {
 		bench.closed = true;
@@ -208,7 +234,7 @@ static void client_open(void)
 	assert_int_equal(connect(bench.client, (struct sockaddr *)&address, sizeof address), 0);
 	bench.source = loop_add_fd(bench.api.loop, bench.client, EPOLLIN, client_ready, NULL, &err);
 	assert_made(bench.source, &err);
-	bench.size = 0;
+	bench.size = bench.dropped = 0;
 	bench.answer[0] = '\0';
 	bench.closed = false;
 }
@@ -428,6 +454,34 @@ static void a_late_refusal_comes_behind_the_body_or_never(void **state)
 	assert_int_equal(bench.handled, 0);
 }
 
+#define FILE_HEAD "GET /api/v1/containers/a/files?path=/f" HEAD "\r\n"
+
+static void a_file_comes_whole(void **state)
+{
+	(void)state;
+	assert_int_equal(ASK(FILE_HEAD), 200);
+	assert_non_null(strstr(bench.answer, "X-Bulkhead-Mode: 0644\r\n"));
+	assert_non_null(strstr(bench.answer, "Content-Length: 3145735\r\n"));
+	size_t head = (size_t)(strstr(bench.answer, "\r\n\r\n") + 4 - bench.answer);
+	assert_int_equal(bench.size + bench.dropped - head, 3 * (1 << 20) + 7);
+	assert_memory_equal(bench.answer + bench.size - 7, "the end", 7);
+	assert_int_equal(ASK("HEAD /api/v1/containers/a/files?path=/f" HEAD "\r\n"), 200);
+}
+
+static void who_takes_a_file_too_slowly_is_cut_off(void **state)
+{
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	client_open();
+	assert_true(send_all(FILE_HEAD, sizeof FILE_HEAD - 1));
+	while (bench.size + bench.dropped < 1 << 19)
+		assert_int_equal(loop_run(bench.api.loop, &err), 0);
+	bench.later_ms += 61000;
+	assert_int_equal(status(), 200); /* the head was sent long ago */
+	assert_true(bench.size + bench.dropped < 2 << 20);
+}
+
 static int bench_close(void **state)
 {
 	(void)state;
@@ -450,6 +504,8 @@ int main(void)
 		TEST(a_body_must_come_in_time),
 		TEST(an_upload_is_looked_at_before_its_body),
 		TEST(an_upload_keeps_a_pace),
+		TEST(a_file_comes_whole),
+		TEST(who_takes_a_file_too_slowly_is_cut_off),
 		TEST(a_late_refusal_comes_behind_the_body_or_never),
 	};
 

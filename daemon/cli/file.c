@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/cli/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/cli/call.h"
+#include "daemon/cli/http.h"
+#include "daemon/cli/progress.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
+
+enum { URL_MAX = 4096, ID_MAX = 128 };
+
+/* The address of a file, and what is wanted of it: KEY=VALUE of keys, which stand between spaces. */
+static int url_make(char url[URL_MAX], const char *id, const char *path, const char *keys, int count, char **words,
+		    struct error *err)
+{
+	char escaped_id[3 * ID_MAX], escaped[URL_MAX / 2], key[32];
+
+	if (!call_escape(id, escaped_id, sizeof escaped_id) || !call_escape(path, escaped, sizeof escaped))
+		return error_set(err, EINVAL, "the id or the path is too long");
+	int used = snprintf(url, URL_MAX, "/api/v1/containers/%s/files?path=%s", escaped_id, escaped);
+	for (int i = 0; i < count; i++) {
+		const char *equals = strchr(words[i], '=');
+		if (equals == NULL || (size_t)snprintf(key, sizeof key, " %.*s ", (int)(equals - words[i]), words[i]) >= sizeof key ||
+		    strstr(keys, key) == NULL)
+			return error_set(err, EINVAL, "%s: it takes%sonly, as KEY=VALUE", words[i], keys);
+		if (!call_escape(equals + 1, escaped, sizeof escaped) || used >= URL_MAX)
+			return error_set(err, EINVAL, "%s is too long", words[i]);
+		used += snprintf(url + used, (size_t)(URL_MAX - used), "&%.*s=%s", (int)(equals - words[i]), words[i], escaped);
+	}
+	return used >= URL_MAX ? error_set(err, EINVAL, "the words are too long together") : 0;
+}
+
+static int request_run(const struct http_target *target, const struct http_request *request, struct error *err)
+{
+	json_t *answer = NULL;
+
+	if (call_request(target, request, &answer, err) < 0)
+		return -1;
+	json_decref(answer);
+	return 0;
+}
+
+static int simple(const struct http_target *target, const char *method, const char *url, struct error *err)
+{
+	const struct http_request request = { .method = method, .path = url, .body_fd = -1, .reply_fd = -1 };
+
+	return request_run(target, &request, err);
+}
+
+int file_pull(const struct http_target *target, int count, char **words, struct error *err)
+{
+	char url[URL_MAX], part[PATH_MAX];
+	const char *name = count > 2 && strcmp(words[2], "-") != 0 ? words[2] : NULL;
+
+	if (count < 2 || count > 3)
+		return error_set(err, EINVAL, "%s", "");
+	if (url_make(url, words[0], words[1], "", 0, NULL, err) < 0)
+		return -1;
+	if (name != NULL && snprintf(part, sizeof part, "%s.part", name) >= (int)sizeof part)
+		return error_set(err, ENAMETOOLONG, "%s", name);
+	cleanup_fd int fd = name == NULL ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+					 : open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return error_errno(err, "%s", name == NULL ? "standard output" : part);
+	const struct http_request request = { .method = "GET", .path = url, .body_fd = -1, .reply_fd = fd };
+	int result = request_run(target, &request, err);
+	if (name == NULL)
+		return result;
+	if (result == 0 && (fsync(fd) < 0 || rename(part, name) < 0))
+		result = error_errno(err, "%s", name);
+	if (result < 0)
+		(void)unlink(part);
+	return result;
+}
+
+static void push_shown(uint64_t sent, uint64_t total, void *data)
+{
+	(void)total;
+	progress_update(data, sent);
+}
+
+int file_push(const struct http_target *target, int count, char **words, struct error *err)
+{
+	char url[URL_MAX];
+	struct progress progress;
+	struct stat st;
+
+	if (count < 3)
+		return error_set(err, EINVAL, "%s", "");
+	if (url_make(url, words[1], words[2], " mode uid gid ", count - 3, words + 3, err) < 0)
+		return -1;
+	cleanup_fd int fd = open(words[0], O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(err, "%s", words[0]);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, EINVAL, "%s is not a file", words[0]);
+	progress_start(&progress, "sending", (uint64_t)st.st_size);
+	const struct http_request request = {
+		.method = "PUT", .path = url, .content_type = "application/octet-stream", .body_fd = fd, .reply_fd = -1,
+		.body_fd_size = (uint64_t)st.st_size, .progress = push_shown, .progress_data = &progress,
+	};
+	if (request_run(target, &request, err) < 0)
+		return -1;
+	progress_end(&progress);
+	return 0;
+}
+
+int file_mkdir(const struct http_target *target, int count, char **words, struct error *err)
+{
+	char url[URL_MAX];
+
+	if (count < 2)
+		return error_set(err, EINVAL, "%s", "");
+	if (url_make(url, words[0], words[1], " mode uid gid ", count - 2, words + 2, err) < 0)
+		return -1;
+	if (strlen(url) + sizeof "&type=folder" > sizeof url)
+		return error_set(err, EINVAL, "the words are too long together");
+	return simple(target, "PUT", strcat(url, "&type=folder"), err);
+}
+
+int file_delete(const struct http_target *target, int count, char **words, struct error *err)
+{
+	char url[URL_MAX];
+
+	if (count != 2)
+		return error_set(err, EINVAL, "%s", "");
+	if (url_make(url, words[0], words[1], "", 0, NULL, err) < 0)
+		return -1;
+	return simple(target, "DELETE", url, err);
+}

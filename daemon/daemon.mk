@@ -10,7 +10,7 @@ BULKHEADD_ENGINE := $(sort $(wildcard daemon/engine/*.c))
 # libmicrohttpd is compiled without TLS, which would bring GnuTLS along. libarchive is linked in: its shared library would bring libxml2 and
 # 40 MB of ICU along, for formats we refuse.
 MICROHTTPD := $(O)/microhttpd/libmicrohttpd.a
-BULKHEADD_LIBS := $(MICROHTTPD) $(CURL)/libcurl.a -l:libcares.a -lsqlite3 -ljansson -lseccomp -lssl -lcrypto -lcap -llxc -lnftables -lnftnl -lmnl -l:libarchive.a -lz -llzma -lzstd -lacl
+BULKHEADD_LIBS := $(MICROHTTPD) $(CURL)/libcurl.a -l:libcares.a -lsqlite3 -ljansson -lwslay -lseccomp -lssl -lcrypto -lcap -llxc -lnftables -lnftnl -lmnl -l:libarchive.a -lz -llzma -lzstd -lacl
 
 CFLAGS_daemon/api/host.c := -DBULKHEAD_VERSION='"$(BULKHEADD_VERSION)"'
 $(O)/obj/daemon/api/openapi.o $(O)/obj-san/daemon/api/openapi.o: daemon/api/openapi.yaml

@@ -21,5 +21,5 @@ $(O)/root.erofs: rootfs/manifest $(ROOTFS_DEPS) $(O)/debroot.stamp $(O)/epoch-$(
 	$(call note,EROFS,$@)
 	$(Q)O=$(O) build/collect $(O)/rootfs rootfs/manifest
 	$(Q)rm -f $@
-	$(Q)umask 022; mkfs.erofs --quiet -zzstd,level=9 -C262144 -Efragments,ztailpacking -T"$$SOURCE_DATE_EPOCH" --all-time --all-root \
+	$(Q)umask 022; mkfs.erofs --quiet -zzstd,level=9 -C1048576 -Efragments,ztailpacking -T"$$SOURCE_DATE_EPOCH" --all-time --all-root \
 		-U b01c4ead-0000-4000-8000-0000000000ef -x-1 --workers=1 $@ $(O)/rootfs

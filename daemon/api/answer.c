@@ -27,8 +27,29 @@ static ssize_t file_read_on(void *data, uint64_t at, char *block, size_t size)
 	return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
+static void upgraded(void *data, struct MHD_Connection *connection, void *context, const char *extra, size_t extra_size,
+		     MHD_socket socket, struct MHD_UpgradeResponseHandle *handle)
+{
+	struct request *request = data;
+	request_upgrade_cb *cb = request->upgrade;
+
+	(void)connection;
+	(void)context;
+	(void)extra;
+	request->upgrade = NULL;
+	/* No client may speak before it has this answer, so nobody loses a byte here. */
+	if (extra_size > 0) {
+		MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+		cb(NULL, -1, request->upgrade_data);
+	} else {
+		cb((struct upgrade *)handle, socket, request->upgrade_data);
+	}
+}
+
 static struct MHD_Response *response_make(struct request *request)
 {
+	if (request->upgrade != NULL)
+		return MHD_create_response_for_upgrade(upgraded, request);
 	if (request->answer_fd > 0 && request->answer_size > 0)
 		return MHD_create_response_from_callback(request->answer_size, BLOCK, file_read_on, request, NULL);
 	return MHD_create_response_from_buffer(request->answer_fd > 0 ? 0 : request->answer_size, request->answer,
@@ -41,7 +62,9 @@ enum MHD_Result answer_queue(struct request *request)
 
 	if (response == NULL)
 		return MHD_NO;
-	if (request->answer_size > 0 || request->answer_fd > 0)
+	if (request->upgrade != NULL)
+		MHD_add_response_header(response, "Upgrade", request->answer_type);
+	else if (request->answer_size > 0 || request->answer_fd > 0)
 		MHD_add_response_header(response, "Content-Type", request->answer_type);
 	MHD_add_response_header(response, "Cache-Control", "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");

@@ -53,19 +53,41 @@ static int words_read(json_t *command, json_t *environment, struct exec_message 
 	return spec_environment_pack(environment, exec->environment, sizeof exec->environment, &exec->environment_size, err);
 }
 
+static int terminal_read(json_t *terminal, bool attach, struct exec_message *exec, struct error *err)
+{
+	int64_t columns = 80, rows = 24;
+	const struct json_field fields[] = {
+		{ "columns", JSON_KIND_INTEGER, false, 1, COMMAND_TERMINAL_MAX, &columns, NULL },
+		{ "rows", JSON_KIND_INTEGER, false, 1, COMMAND_TERMINAL_MAX, &rows, NULL },
+	};
+
+	if (!attach)
+		return error_field(err, "terminal", "a terminal is for a client that is attached: \"attach\": true");
+	if (json_read(terminal, "terminal", fields, sizeof fields / sizeof fields[0], err) == -1)
+		return -1;
+	exec->terminal = 1;
+	exec->columns = (uint32_t)columns;
+	exec->rows = (uint32_t)rows;
+	return 0;
+}
+
 int command_read(json_t *body, struct exec_message *ret_exec, unsigned char **ret_input, size_t *ret_input_size,
 		 struct error *err)
 {
 	int64_t seconds = COMMAND_SECONDS_DEFAULT, output_max = COMMAND_OUTPUT_DEFAULT;
 	json_t *command = NULL, *environment = NULL, *input = json_object_get(body, "stdin");
+	json_t *terminal = NULL;
 	unsigned char *bytes = NULL;
+	bool attach = false, timed = false, limited = false;
 	const struct json_field fields[] = {
 		{ "command", JSON_KIND_ARRAY, true, 1, WORDS_MAX, &command, NULL },
 		{ "environment", JSON_KIND_OBJECT, false, 0, 0, &environment, NULL },
 		{ "user", JSON_KIND_STRING, false, 1, USER_TEXT - 1, ret_exec->user, NULL },
 		{ "cwd", JSON_KIND_STRING, false, 1, FOLDER_TEXT - 1, ret_exec->folder, NULL },
-		{ "timeout", JSON_KIND_INTEGER, false, 1, COMMAND_SECONDS_MAX, &seconds, NULL },
-		{ "output_max", JSON_KIND_INTEGER, false, 0, EXEC_OUTPUT_MAX, &output_max, NULL },
+		{ "timeout", JSON_KIND_INTEGER, false, 1, COMMAND_SECONDS_MAX, &seconds, &timed },
+		{ "output_max", JSON_KIND_INTEGER, false, 0, EXEC_OUTPUT_MAX, &output_max, &limited },
+		{ "attach", JSON_KIND_BOOLEAN, false, 0, 0, &attach, NULL },
+		{ "terminal", JSON_KIND_OBJECT, false, 0, 0, &terminal, NULL },
 	};
 
 	memset(ret_exec, 0, sizeof *ret_exec);
@@ -80,6 +102,15 @@ int command_read(json_t *body, struct exec_message *ret_exec, unsigned char **re
 		error_field(err, "cwd", "cwd must begin with /");
 		goto fail;
 	}
+	if (attach && (bytes != NULL || limited)) {
+		error_field(err, bytes != NULL ? "stdin" : "output_max", "a client that is attached brings the input and takes the output");
+		goto fail;
+	}
+	if (terminal != NULL && terminal_read(terminal, attach, ret_exec, err) == -1)
+		goto fail;
+	ret_exec->attach = attach;
+	if (attach && !timed)
+		seconds = 0;
 	ret_exec->timeout_ms = (uint32_t)seconds * 1000;
 	ret_exec->output_max = (uint32_t)output_max;
 	*ret_input = bytes;

@@ -17,7 +17,8 @@ struct error;
 enum {
 	COMMAND_INPUT_MAX = 512 * 1024,       /* bytes of standard input, decoded */
 	COMMAND_OUTPUT_DEFAULT = 256 * 1024,  /* bytes kept of each stream */
-	COMMAND_SECONDS_DEFAULT = 60,
+	COMMAND_SECONDS_DEFAULT = 60,         /* none for one with a client attached */
+	COMMAND_TERMINAL_MAX = 10000,         /* columns, rows */
 	COMMAND_SECONDS_MAX = 1200,           /* less than the proxy waits for an answer */
 };
 

@@ -14,6 +14,7 @@
 #include "daemon/api/inside.h"
 #include "daemon/api/resources.h"
 #include "daemon/api/session.h"
+#include "daemon/api/sessions.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/json.h"
@@ -107,6 +108,10 @@ void exec_run(struct request *request)
 		return;
 	}
 	memcpy(message.id, request->id, sizeof message.id);
+	if (message.attach != 0) {
+		sessions_create(request, &message);
+		return;
+	}
 	int fd = input_file(input, input_size, &err);
 	cleanup_free struct exec *exec = fd == -2 ? NULL : calloc(1, sizeof *exec);
 	if (exec == NULL) {

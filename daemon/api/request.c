@@ -156,6 +156,25 @@ void request_answer_file(struct request *request, const char *type, int fd, uint
 	request_done(request);
 }
 
+void request_answer_upgrade(struct request *request, const char *protocol, request_upgrade_cb *cb, void *data)
+{
+	if (request_twice(request)) {
+		cb(NULL, -1, data);
+		return;
+	}
+	request->upgrade = cb;
+	request->upgrade_data = data;
+	request->answer_type = protocol;
+	request->status = 101;
+	request_done(request);
+}
+
+void request_upgrade_close(struct upgrade *upgrade)
+{
+	if (upgrade != NULL)
+		MHD_upgrade_action((struct MHD_UpgradeResponseHandle *)upgrade, MHD_UPGRADE_ACTION_CLOSE);
+}
+
 void request_answer_add(struct request *request, const char *name, const char *fmt, ...)
 {
 	va_list ap;

@@ -45,6 +45,13 @@ enum route_body {
 };
 
 struct request;
+
+/* A connection that has left HTTP. */
+struct upgrade;
+
+/* Called once, when the client has its answer; or with NULL and -1 when it had gone before. The socket stays the server's. */
+typedef void request_upgrade_cb(struct upgrade *upgrade, int socket, void *data);
+
 typedef void request_handler(struct request *request);
 
 struct api_route {
@@ -94,7 +101,9 @@ struct request {
 		char value[48];
 	} answer_headers[REQUEST_ANSWER_HEADERS_MAX];
 	size_t answer_header_count;
-	const char *answer_type;   /* static */
+	request_upgrade_cb *upgrade; /* NULL: none, or called */
+	void *upgrade_data;
+	const char *answer_type;   /* static; with upgrade the protocol */
 	bool replayed;             /* answered from an earlier request with the same Idempotency-Key */
 };
 
@@ -117,6 +126,12 @@ void request_answer_text(struct request *request, const char *type, const char *
 
 /* Answers with the first size bytes of a file; takes the descriptor over. */
 void request_answer_file(struct request *request, const char *type, int fd, uint64_t size);
+
+/* Answers 101: the connection goes on with another protocol, whose name is static. */
+void request_answer_upgrade(struct request *request, const char *protocol, request_upgrade_cb *cb, void *data);
+
+/* Closes the connection at its end; takes NULL. */
+void request_upgrade_close(struct upgrade *upgrade);
 
 /* A header more; before the answer. name is static. */
 void request_answer_add(struct request *request, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -53,6 +53,7 @@ const struct api_route api_routes[] = {
 	{ METHOD_POST, V1 "containers/*/stop", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " timeout ",
 	  containers_stop },
 	{ METHOD_POST, V1 "containers/*/exec", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", exec_run },
+	{ METHOD_GET, V1 "sessions/*", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", sessions_attach },
 	{ METHOD_GET, V1 "containers/*/usage", CALLER_READER, false, false, ROUTE_BODY_NONE, "", containers_usage },
 	{ METHOD_GET, V1 "containers/*/merging", CALLER_READER, false, false, ROUTE_BODY_NONE, "", containers_merging },
 	{ METHOD_POST, V1 "containers/*/restart", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " timeout ",

@@ -53,6 +53,8 @@ struct server {
 
 static void request_free(struct request *request)
 {
+	if (request->upgrade != NULL)
+		request->upgrade(NULL, -1, request->upgrade_data);
 	upload_free(request->upload);
 	json_decref(request->json);
 	if (request->body != NULL)
@@ -321,7 +323,7 @@ struct server *server_new(struct api *api, int fd, int local, struct error *err)
 	server->api = api;
 	server->local = local != 0;
 	server->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, server_request, server,
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG, 0, NULL, NULL, server_request, server,
 		MHD_OPTION_EXTERNAL_LOGGER, server_log, NULL,
 		MHD_OPTION_LISTEN_SOCKET, fd,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)(local ? CONNECTIONS_LOCAL_MAX : CONNECTIONS_MAX),

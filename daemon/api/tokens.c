@@ -17,6 +17,7 @@
 #include "daemon/api/name.h"
 #include "daemon/api/page.h"
 #include "daemon/api/resources.h"
+#include "daemon/api/sessions.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/json.h"
@@ -232,10 +233,12 @@ void tokens_delete(struct request *request)
 	int count = store_run(request->api->store, &err, "DELETE FROM tokens WHERE id = ? AND" WITHIN_SQL,
 			      "s" SCOPE_TYPES, request->id, SCOPE_VALUES(request));
 
-	if (count == -1)
+	if (count == -1) {
 		request_fail_error(request, &err);
-	else if (count == 0)
+	} else if (count == 0) {
 		request_fail_missing(request, "token", NULL);
-	else
+	} else {
+		sessions_revoke(request->id);
 		request_answer(request, 204, NULL);
+	}
 }

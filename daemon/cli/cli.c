@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/cli/exec.h"
 #include "daemon/cli/flash.h"
 #include "daemon/cli/http.h"
 #include "daemon/cli/resource.h"
@@ -44,6 +46,8 @@ static void usage(FILE *out)
 	      "  https_proxy and no_proxy are heeded, as by curl.\n"
 	      "\n", out);
 	resource_usage(out);
+	fputs("  exec [user=USER] [cwd=FOLDER] CONTAINER COMMAND [WORD...]\n"
+	      "        a command in a running container, at this terminal; gives its exit code, 255 if nobody knows it\n", out);
 	fputs("  KEY=TEXT and KEY:=JSON give further fields of the API (limits.memory_max:=268435456).\n", out);
 }
 
@@ -271,7 +275,9 @@ static int api_main(struct settings *settings, int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
 	char *noun = argv[0];
-	int code = settings_options(settings, argc, argv, "");
+	/* Behind the container stand the command's own words. */
+	bool exec = strcmp(noun, "exec") == 0;
+	int code = settings_options(settings, argc, argv, exec ? "+" : "");
 
 	if (code >= 0)
 		return code;
@@ -285,7 +291,15 @@ static int api_main(struct settings *settings, int argc, char **argv)
 		.url = settings->server, .connect = settings->connect, .ca_file = settings->ca,
 		.insecure = settings->insecure, .token = settings->token->data,
 	};
-	return resource_run(&target, argc, argv, &err) < 0 ? fail(&err) : 0;
+	if (!exec)
+		return resource_run(&target, argc, argv, &err) < 0 ? fail(&err) : 0;
+	code = exec_attached(&target, argc - 1, argv + 1, &err);
+	if (code >= 0)
+		return code;
+	if (err.message[0] == '\0')
+		error_set(&err, EINVAL, "usage: bulkhead exec [user=USER] [cwd=FOLDER] CONTAINER COMMAND [WORD...]");
+	(void)fail(&err);
+	return EXEC_UNKNOWN;
 }
 
 int cli_run(int argc, char **argv)
@@ -310,7 +324,7 @@ int cli_run(int argc, char **argv)
 		return flash_main(argc, argv);
 	if (strcmp(argv[0], "unlock") == 0 || strcmp(argv[0], "enroll") == 0)
 		return unlock_main(argc, argv);
-	if (resource_known(argv[0]))
+	if (resource_known(argv[0]) || strcmp(argv[0], "exec") == 0)
 		return api_main(&settings, argc, argv);
 	fprintf(stderr, "bulkhead: no command %s; `bulkhead help` lists them\n", argv[0]);
 	return EXIT_USAGE;

@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,38 @@ static bool header_add(struct curl_slist **list, const char *line)
 	return true;
 }
 
+/* How the host is reached. False: out of memory. */
+static bool target_set(CURL *curl, const struct http_target *target, struct curl_slist **connect, char *detail)
+{
+	char line[512];
+
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, target->unix_socket != NULL ? "http,ws" : "https,wss");
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+	curl_easy_setopt(curl, CURLOPT_USERAGENT, "bulkhead");
+	if (target->unix_socket != NULL)
+		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, target->unix_socket);
+	if (target->connect != NULL) {
+		snprintf(line, sizeof line, "::%s", target->connect);
+		*connect = curl_slist_append(NULL, line);
+		if (*connect == NULL)
+			return false;
+		curl_easy_setopt(curl, CURLOPT_CONNECT_TO, *connect);
+	}
+	if (target->ca_file != NULL)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, target->ca_file);
+	if (target->insecure) {
+		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (target->token != NULL) {
+		curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+		curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, target->token);
+	}
+	return true;
+}
+
 int http_perform(const struct http_target *target, const struct http_request *request, struct http_reply *ret_reply,
 		 struct error *err)
 {
@@ -125,38 +158,14 @@ int http_perform(const struct http_target *target, const struct http_request *re
 		snprintf(line, sizeof line, "Content-Type: %s", request->content_type);
 		ok = ok && header_add(&headers, line);
 	}
-	if (target->connect != NULL) {
-		snprintf(line, sizeof line, "::%s", target->connect);
-		connect = curl_slist_append(NULL, line);
-		ok = ok && connect != NULL;
-	}
-	if (!ok)
+	if (!ok || !target_set(curl, target, &connect, detail))
 		return error_set(err, ENOMEM, "out of memory");
 
 	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, target->unix_socket != NULL ? "http" : "https");
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &taking);
-	curl_easy_setopt(curl, CURLOPT_USERAGENT, "bulkhead");
-	if (target->unix_socket != NULL)
-		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, target->unix_socket);
-	if (connect != NULL)
-		curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect);
-	if (target->ca_file != NULL)
-		curl_easy_setopt(curl, CURLOPT_CAINFO, target->ca_file);
-	if (target->insecure) {
-		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
-	}
-	if (target->token != NULL) {
-		curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-		curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, target->token);
-	}
 	if (request->body != NULL) {
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
@@ -197,4 +206,94 @@ void http_reply_clear(struct http_reply *reply)
 		explicit_bzero(reply->body, reply->size); /* may hold a fresh token */
 	free(reply->body);
 	*reply = (struct http_reply){ 0 };
+}
+
+struct http_stream {
+	CURL *curl;
+	struct curl_slist *connect;
+	char detail[CURL_ERROR_SIZE];
+	curl_socket_t socket;
+};
+
+void http_stream_close(struct http_stream *stream)
+{
+	if (stream == NULL)
+		return;
+	curl_easy_cleanup(stream->curl);
+	curl_slist_free_all(stream->connect);
+	free(stream);
+}
+
+struct http_stream *http_stream_open(const struct http_target *target, const char *path, struct error *err)
+{
+	struct http_stream *stream = calloc(1, sizeof *stream);
+	const char *rest = strstr(target->url, "://");
+	char url[2048];
+	long status = 0;
+
+	if (stream == NULL || (stream->curl = curl_easy_init()) == NULL ||
+	    !target_set(stream->curl, target, &stream->connect, stream->detail)) {
+		http_stream_close(stream);
+		error_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	snprintf(url, sizeof url, "%s%s%s", target->unix_socket != NULL ? "ws" : "wss", rest != NULL ? rest : "://", path);
+	curl_easy_setopt(stream->curl, CURLOPT_URL, url);
+	curl_easy_setopt(stream->curl, CURLOPT_CONNECT_ONLY, 2L); /* the handshake, no more */
+	CURLcode code = curl_easy_perform(stream->curl);
+	curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (code == CURLE_OK && status == 101)
+		code = curl_easy_getinfo(stream->curl, CURLINFO_ACTIVESOCKET, &stream->socket);
+	else if (status != 0)
+		error_set(err, EPROTO, "the host opens no connection to the command: HTTP status %ld", status);
+	else
+		transport_error(code, stream->detail, target, err);
+	if (code != CURLE_OK || err->code != 0) {
+		http_stream_close(stream);
+		return NULL;
+	}
+	return stream;
+}
+
+int http_stream_socket(const struct http_stream *stream)
+{
+	return stream->socket;
+}
+
+int http_stream_send(struct http_stream *stream, bool text, const void *data, size_t size, struct error *err)
+{
+	const char *at = data;
+
+	for (;;) {
+		struct pollfd wait = { .fd = stream->socket, .events = POLLOUT };
+		size_t sent = 0;
+		CURLcode code = curl_ws_send(stream->curl, at, size, &sent, 0, text ? CURLWS_TEXT : CURLWS_BINARY);
+		at += sent;
+		size -= sent;
+		if (code == CURLE_OK && size == 0)
+			return 0;
+		if (code != CURLE_OK && code != CURLE_AGAIN)
+			return error_set(err, EPIPE, "the connection to the command broke: %s", curl_easy_strerror(code));
+		(void)poll(&wait, 1, -1);
+	}
+}
+
+int http_stream_receive(struct http_stream *stream, void *block, size_t room, struct http_part *ret_part, struct error *err)
+{
+	const struct curl_ws_frame *frame = NULL;
+	size_t size = 0;
+
+	CURLcode code = curl_ws_recv(stream->curl, block, room, &size, &frame);
+	if (code == CURLE_AGAIN)
+		return 0;
+	*ret_part = (struct http_part){ .data = block, .size = size, .closed = true };
+	if (code == CURLE_GOT_NOTHING)
+		return 1;
+	if (code != CURLE_OK)
+		return error_set(err, EPIPE, "the connection to the command broke: %s", curl_easy_strerror(code));
+	ret_part->closed = (frame->flags & CURLWS_CLOSE) != 0;
+	ret_part->text = (frame->flags & CURLWS_TEXT) != 0;
+	ret_part->first = frame->offset == 0;
+	ret_part->last = frame->bytesleft == 0;
+	return 1;
 }

@@ -52,4 +52,30 @@ int http_perform(const struct http_target *target, const struct http_request *re
 
 void http_reply_clear(struct http_reply *reply);
 
+/* A websocket (RFC 6455). */
+struct http_stream;
+
+/* A part of a message. */
+struct http_part {
+	const char *data;
+	size_t size;
+	bool text;        /* else binary */
+	bool first, last; /* of its message */
+	bool closed;      /* none: the host has closed the connection */
+};
+
+/* NULL with err: also when the host did not open it. */
+struct http_stream *http_stream_open(const struct http_target *target, const char *path, struct error *err);
+
+void http_stream_close(struct http_stream *stream); /* takes NULL */
+
+/* To wait for; receive until it gives 0 before that. */
+int http_stream_socket(const struct http_stream *stream);
+
+/* One message; waits until the connection takes it. */
+int http_stream_send(struct http_stream *stream, bool text, const void *data, size_t size, struct error *err);
+
+/* 1: a part, in block; 0: nothing there now. */
+int http_stream_receive(struct http_stream *stream, void *block, size_t room, struct http_part *ret_part, struct error *err);
+
 #endif

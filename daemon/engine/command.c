@@ -5,11 +5,14 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,21 +25,18 @@
 
 enum { REPORT_FD = 3 }; /* in the child, until the program runs */
 
-static int report_send(int socket, const struct command_report *report, const int *fds)
+static int report_send(int socket, const struct command_report *report, const int *fds, size_t count)
 {
 	const struct iovec part = { .iov_base = (void *)(uintptr_t)report, .iov_len = sizeof *report };
 
-	return packet_send(socket, &part, 1, fds, fds == NULL ? 0 : 2, 0);
+	return packet_send(socket, &part, 1, fds, count, 0);
 }
 
-int command_report(int socket, struct command_report *ret_report, int ret_fds[2])
+int command_report(int socket, struct command_report *ret_report, int ret_fds[COMMAND_ENDS_MAX], size_t *ret_count)
 {
 	const struct iovec part = { .iov_base = ret_report, .iov_len = sizeof *ret_report };
-	size_t count;
 
-	ssize_t n = packet_receive(socket, &part, 1, ret_fds, 2, &count, MSG_DONTWAIT);
-	for (size_t i = count; i < 2; i++)
-		ret_fds[i] = -1;
+	ssize_t n = packet_receive(socket, &part, 1, ret_fds, COMMAND_ENDS_MAX, ret_count, MSG_DONTWAIT);
 	if (n == -1 && errno == EAGAIN)
 		return -1;
 	if (n != (ssize_t)sizeof *ret_report)
@@ -77,12 +77,15 @@ static char **environment_make(const struct session_spec *spec, const struct acc
 	enum { ENTRIES_MAX = 2 * ENVIRONMENT_MAX / 2 + 8 };
 	static char *list[ENTRIES_MAX + 1], *more[ENVIRONMENT_MAX / 2 + 1];
 	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", kind[] = "container=lxc";
+	static char terminal[] = "TERM=xterm-256color";
 	static char home[sizeof account->home + 5], user[sizeof account->name + 5];
 	static char own[ENVIRONMENT_MAX], client[ENVIRONMENT_MAX];
 	size_t count = 0;
 
 	variable_set(list, &count, path);
 	variable_set(list, &count, kind);
+	if (spec->exec.terminal != 0)
+		variable_set(list, &count, terminal);
 	memcpy(own, spec->environment, sizeof own);
 	words_list(own, spec->environment_size, more, ENVIRONMENT_MAX / 2);
 	for (char **entry = more; *entry != NULL; entry++)
@@ -100,18 +103,55 @@ static char **environment_make(const struct session_spec *spec, const struct acc
 	return list;
 }
 
-/* Two pipes that belong to the user. *ends: to read; the ends to write become 1 and 2. */
-static int pipes_make(const struct account *account, int ends[2], struct error *err)
+/* A pipe that belongs to the user: the command's end becomes number, the other one is *ret_end. */
+static int pipe_make(const struct account *account, int number, int *ret_end, struct error *err)
 {
-	for (int i = 0; i < 2; i++) {
-		int pair[2];
-		if (pipe2(pair, O_CLOEXEC) == -1)
-			return error_errno(err, "cannot make a pipe");
-		ends[i] = pair[0];
-		if (fchown(pair[1], account->uid, account->gid) == -1 || dup2(pair[1], STDOUT_FILENO + i) == -1)
-			return error_errno(err, "cannot prepare the output of the command");
-		close(pair[1]);
+	bool input = number == STDIN_FILENO;
+	int pair[2];
+
+	if (pipe2(pair, O_CLOEXEC) == -1)
+		return error_errno(err, "cannot make a pipe");
+	*ret_end = pair[input];
+	if (fchown(pair[!input], account->uid, account->gid) == -1 || dup2(pair[!input], number) == -1)
+		return error_errno(err, "cannot prepare the streams of the command");
+	close(pair[!input]);
+	return 0;
+}
+
+/* A terminal of the container's own devpts, so that it has a name there; the user's. */
+static int terminal_make(const struct exec_message *exec, const struct account *account, int *ret_master, struct error *err)
+{
+	const struct winsize size = { .ws_col = (unsigned short)exec->columns, .ws_row = (unsigned short)exec->rows };
+	int unlocked = 0, master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+
+	if (master == -1 || ioctl(master, TIOCSPTLCK, &unlocked) == -1 || ioctl(master, TIOCSWINSZ, &size) == -1)
+		return error_field(err, "terminal", "the container gives no terminal: /dev/ptmx: %s", strerror(errno));
+	int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave == -1 || fchown(slave, account->uid, (gid_t)-1) == -1 || fchmod(slave, 0620) == -1 ||
+	    ioctl(slave, TIOCSCTTY, 0) == -1)
+		return error_field(err, "terminal", "the container gives no terminal: %s", strerror(errno));
+	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+		if (dup2(slave, i) == -1)
+			return error_errno(err, "cannot prepare the terminal of the command");
+	close(slave);
+	*ret_master = master;
+	return 0;
+}
+
+/* *ends: the other ends of the command's streams, as command.h has them. */
+static int streams_make(const struct exec_message *exec, const struct account *account, int ends[COMMAND_ENDS_MAX],
+			size_t *ret_count, struct error *err)
+{
+	if (exec->attach != 0 && exec->terminal != 0) {
+		*ret_count = 1;
+		return terminal_make(exec, account, ends, err);
 	}
+	*ret_count = 0;
+	if (exec->attach == 0 && dup2(SESSION_FD_INPUT, STDIN_FILENO) == -1)
+		return error_errno(err, "cannot prepare the input of the command");
+	for (int i = exec->attach != 0 ? STDIN_FILENO : STDOUT_FILENO; i <= STDERR_FILENO; i++)
+		if (pipe_make(account, i, &ends[(*ret_count)++], err) == -1)
+			return -1;
 	return 0;
 }
 
@@ -131,19 +171,19 @@ static int command_run(const struct session_spec *spec, const struct enter *ente
 	static struct command_report report;
 	static char words[EXEC_COMMAND_MAX], *argv[WORDS_MAX + 1];
 	sigset_t none;
-	int ends[2];
+	int ends[COMMAND_ENDS_MAX];
+	size_t count;
 
 	if ((spec->merge != 0 && merge_enable(err) == -1) || enter_namespaces(enter, err) == -1)
 		return -1;
 	/* From here on this is the container's root, and what is opened is the container's. */
 	if (setsid() == -1)
 		return error_errno(err, "cannot begin a session of terminals");
-	if (dup2(SESSION_FD_INPUT, STDIN_FILENO) == -1)
-		return error_errno(err, "cannot prepare the input of the command");
-	if (account_find("", spec->exec.user, &account, err) == -1 || pipes_make(&account, ends, err) == -1)
+	if (account_find("", spec->exec.user, &account, err) == -1 ||
+	    streams_make(&spec->exec, &account, ends, &count, err) == -1)
 		return -1;
-	if (report_send(REPORT_FD, &report, ends) == -1)
-		return error_errno(err, "cannot hand over the output of the command");
+	if (report_send(REPORT_FD, &report, ends, count) == -1)
+		return error_errno(err, "cannot hand over the streams of the command");
 	if (enter_user(enter, &account, err) == -1 || folder_enter(spec->exec.folder, &account, err) == -1)
 		return -1;
 	close_range(REPORT_FD + 1, ~0U, 0);
@@ -196,7 +236,7 @@ static int action_run(const struct session_spec *spec, const struct enter *enter
 		return command_run(spec, enter, &report->err);
 	if (files_run(spec, enter, &report->place, &report->err) == -1)
 		return -1;
-	_exit(report_send(REPORT_FD, report, NULL) == -1 ? 126 : 0);
+	_exit(report_send(REPORT_FD, report, NULL, 0) == -1 ? 126 : 0);
 }
 
 /* A process that begins its life in the group: there is no moment in which killing the group would miss it. */
@@ -234,7 +274,7 @@ pid_t command_fork(const struct session_spec *spec, const struct enter *enter, i
 		if (dup3(theirs, REPORT_FD, O_CLOEXEC) == -1)
 			_exit(126);
 		if (action_run(spec, enter, &report) == -1)
-			(void)report_send(REPORT_FD, &report, NULL);
+			(void)report_send(REPORT_FD, &report, NULL, 0);
 		_exit(127);
 	}
 	*ret_report = fd_steal(&ours);

@@ -7,7 +7,7 @@
 #ifndef BULKHEAD_COMMAND_H
 #define BULKHEAD_COMMAND_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "daemon/engine/place.h"
@@ -16,11 +16,18 @@
 struct enter;
 struct session_spec;
 
-/* What it tells role exec over a SOCK_SEQPACKET socket: once its output, and once more if it cannot go on. */
+/* What it tells role exec over a SOCK_SEQPACKET socket: once its ends, and once more if it cannot go on; err.code is 0 if it can. */
 struct command_report {
-	struct error err;   /* code 0: two descriptors come along, to read output and errors from; or none, and */
+	struct error err;
 	struct place place; /* what was found at the path of EXEC_PULL */
 };
+
+/*
+ * The command's other ends, which come with the first report of one: output and
+ * errors to read; if a client is attached to it, its input before these, or the master of
+ * its terminal alone.
+ */
+enum { COMMAND_ENDS_MAX = 3 };
 
 /*
  * Makes the process, in the container's pid namespace and in the control group of
@@ -30,7 +37,7 @@ struct command_report {
 pid_t command_fork(const struct session_spec *spec, const struct enter *enter, int group, int *ret_report,
 		   struct error *err);
 
-/* 1 and the report, with its descriptors or -1; 0 the program runs or the process is gone; -1 nothing there yet. */
-int command_report(int socket, struct command_report *ret_report, int ret_fds[2]);
+/* 1 and the report, with its descriptors; 0 the program runs or the process is gone; -1 nothing there yet. */
+int command_report(int socket, struct command_report *ret_report, int ret_fds[COMMAND_ENDS_MAX], size_t *ret_count);
 
 #endif

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/engine/attach.h"
 #include "daemon/engine/capture.h"
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/command.h"
@@ -44,10 +45,13 @@ static struct {
 	struct session_spec spec;
 	struct enter enter;
 	struct loop_source *timer, *report, *child;
+	struct attach *attach;   /* one of the two, for a command */
 	struct capture *capture;
 	int output;  /* file of the capture */
 	int kill_fd; /* cgroup.kill of the command's group */
 	int report_fd;
+	pid_t pid;
+	int status;
 	bool timed_out;
 	struct error failure; /* why the program could not be run */
 	struct place place;   /* what EXEC_PULL found */
@@ -75,11 +79,22 @@ static void end_tell(int status, const struct error *failure, const uint64_t wri
 	loop_stop(self.loop, 0);
 }
 
-static void fail(const struct error *err)
+static void attach_ended(void *data)
 {
 	const uint64_t none[2] = { 0, 0 };
 
-	end_tell(0, err, none);
+	(void)data;
+	end_tell(self.status, &self.failure, none);
+}
+
+/* It was not begun. */
+static void fail(const struct error *err)
+{
+	self.failure = *err;
+	if (self.attach != NULL)
+		attach_end(self.attach, 0, err, attach_ended);
+	else
+		attach_ended(NULL);
 }
 
 /* The command and all that it made, wherever they hid in the container. */
@@ -89,13 +104,21 @@ static void group_kill(void)
 		log_error("cannot kill a command: %s", strerror(errno));
 }
 
+static int ends_take(const int *fds, size_t count, struct error *err)
+{
+	if (self.attach != NULL)
+		return attach_begin(self.attach, fds, count, self.pid, err);
+	return count == 2 ? capture_begin(self.capture, fds, err) : error_set(err, EBADMSG, "a command has no output");
+}
+
 static void reports_take(void)
 {
 	struct command_report report;
 	struct error err = ERROR_INIT;
-	int fds[2], got;
+	int fds[COMMAND_ENDS_MAX], got;
+	size_t count;
 
-	while (self.report_fd != -1 && (got = command_report(self.report_fd, &report, fds)) != -1) {
+	while (self.report_fd != -1 && (got = command_report(self.report_fd, &report, fds, &count)) != -1) {
 		if (got == 0) {
 			loop_remove(self.report);
 			fd_cleanup(&self.report_fd);
@@ -103,11 +126,11 @@ static void reports_take(void)
 			self.failure = report.err;
 			text_mend(self.failure.field);
 			text_mend(self.failure.message);
-		} else if (fds[0] != -1 && capture_begin(self.capture, fds, &err) == -1) {
+		} else if (count == 0) {
+			self.place = report.place;
+		} else if (ends_take(fds, count, &err) == -1) {
 			self.failure = err;
 			group_kill();
-		} else if (fds[0] == -1) {
-			self.place = report.place;
 		}
 	}
 }
@@ -127,6 +150,11 @@ static void command_ended(pid_t pid, int status, void *data)
 	(void)pid;
 	(void)data;
 	reports_take();
+	self.status = status;
+	if (self.attach != NULL) {
+		attach_end(self.attach, status, &self.failure, attach_ended);
+		return;
+	}
 	capture_end(self.capture, written);
 	end_tell(status, &self.failure, written);
 }
@@ -139,16 +167,17 @@ static void command_late(void *data)
 }
 
 /* Nobody waits for the outcome any more. */
-static void client_gone(void)
+static void client_gone(void *data)
 {
+	(void)data;
 	group_kill();
 	loop_stop(self.loop, 0);
 }
 
 static int privileges_drop(struct error *err)
 {
-	/* For the loop, the end of the command, and its output. */
-	static const int syscalls[] = { SCMP_SYS(wait4), SCMP_SYS(pwrite64), SCMP_SYS(kill) };
+	/* For the loop, the end of the command, its output, and the size of its terminal. */
+	static const int syscalls[] = { SCMP_SYS(wait4), SCMP_SYS(pwrite64), SCMP_SYS(kill), SCMP_SYS(ioctl) };
 	const struct sandbox sandbox = {
 		.uid = 0, .gid = 0, .files_max = 64, .alone = true, .capabilities = 1ULL << CAP_KILL,
 		.syscalls = syscalls, .syscall_count = sizeof syscalls / sizeof syscalls[0],
@@ -183,20 +212,32 @@ static int group_open(int *ret_group, struct error *err)
 	return self.kill_fd == -1 ? error_errno(err, "cannot open the control group %s", group) : 0;
 }
 
-static int command_begin(struct error *err)
+/* Where its output goes. connection: of the client that is attached to it, or -1; taken over. */
+static int outlet_make(int connection, struct error *err)
+{
+	if ((self.spec.exec.attach != 0) != (connection != -1)) {
+		fd_cleanup(&connection);
+		return error_set(err, EBADMSG, "a command and its client do not fit together");
+	}
+	if (connection != -1)
+		self.attach = attach_new(self.loop, connection, client_gone, NULL, err);
+	else
+		self.capture = capture_new(self.loop, self.spec.exec.output_max, &self.output, err);
+	return self.attach == NULL && self.capture == NULL ? -1 : 0;
+}
+
+static int command_begin(int connection, struct error *err)
 {
 	cleanup_fd int group = -1;
 
-	if (group_open(&group, err) == -1 || enter_prepare(&self.enter, SESSION_FD_INIT, self.spec.init, err) == -1)
+	if (outlet_make(connection, err) == -1 || group_open(&group, err) == -1 ||
+	    enter_prepare(&self.enter, SESSION_FD_INIT, self.spec.init, err) == -1)
 		return -1;
-	self.capture = capture_new(self.loop, self.spec.exec.output_max, &self.output, err);
-	if (self.capture == NULL)
-		return -1;
-	pid_t pid = command_fork(&self.spec, &self.enter, group, &self.report_fd, err);
-	if (pid == -1)
+	self.pid = command_fork(&self.spec, &self.enter, group, &self.report_fd, err);
+	if (self.pid == -1)
 		return -1;
 	self.report = loop_add_fd(self.loop, self.report_fd, EPOLLIN, report_ready, NULL, err);
-	self.child = loop_add_child(self.loop, pid, command_ended, NULL, err);
+	self.child = loop_add_child(self.loop, self.pid, command_ended, NULL, err);
 	loop_remove(self.timer);
 	self.timer = NULL;
 	if (self.spec.exec.timeout_ms != 0)
@@ -215,13 +256,14 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	(void)channel;
 	(void)data;
 	if (message->type == MESSAGE_EXEC_GO && self.child == NULL) {
-		if (command_begin(&err) == -1)
+		int connection = message->fd == -1 ? -1 : fcntl(message->fd, F_DUPFD_CLOEXEC, 0);
+		if (command_begin(connection, &err) == -1)
 			fail(&err);
 		return;
 	}
 	if (message->type != 0)
 		log_error("api sent a frame of type %u, which is not for a session", message->type);
-	client_gone();
+	client_gone(NULL);
 }
 
 static void claim_late(void *data)

@@ -199,7 +199,8 @@ int session_begin(struct loop *loop, const struct container *c, const struct exe
 	struct stat st;
 
 	if (!id_valid(exec->session) || exec->command_size == 0 || exec->command[0] == '\0' ||
-	    exec->output_max > EXEC_OUTPUT_MAX || exec->action >= EXEC_ACTIONS)
+	    exec->output_max > EXEC_OUTPUT_MAX || exec->action >= EXEC_ACTIONS ||
+	    (exec->attach != 0 && exec->action != EXEC_COMMAND) || exec->columns > UINT16_MAX || exec->rows > UINT16_MAX)
 		return error_set(err, EBADMSG, "a command is malformed");
 	if (c->state != CONTAINER_STATE_RUNNING)
 		return error_set(err, EEXIST, "the container does not run");

@@ -64,7 +64,8 @@ enum message_type {
 	MESSAGE_ROUTE_SYNC,        /* struct route_message per route, label "" and count end: the whole table */
 	MESSAGE_EXEC,              /* struct exec_message, + fd of its standard input (a file) or none; answer EXEC_REPLY */
 	MESSAGE_EXEC_REPLY,        /* no payload, + fd: a channel to the session, which waits there for EXEC_GO */
-	MESSAGE_EXEC_GO,           /* no payload; api -> session: run it. A session that loses its channel ends */
+	MESSAGE_EXEC_GO,           /* no payload, + fd of an open websocket if the command is attached; api -> session: run
+				    * it. A session that loses its channel ends */
 	MESSAGE_EXEC_END,          /* struct exec_end_message, + fd of the output; session -> api, its last frame */
 	MESSAGE_IMAGE_CONTENT,     /* struct image_content_message; answer to IMAGE_IMPORT when all layers are on disk */
 	MESSAGE_PULL_START,        /* no payload + fd: a socket that becomes PULL_FD of a new process of role pull;
@@ -210,6 +211,8 @@ struct exec_message {
 	uint32_t action;           /* enum exec_action; those with files take the path as the only word of command */
 	uint32_t mode, uid, gid;   /* of what EXEC_PUSH, EXEC_FOLDER make */
 	uint32_t timeout_ms;       /* killed then; 0: never */
+	uint32_t attach;           /* EXEC_COMMAND: a client is connected to it; EXEC_GO brings the connection */
+	uint32_t terminal, columns, rows; /* which is to a terminal */
 	uint64_t bytes_max;        /* of EXEC_PULL */
 	uint32_t output_max;       /* bytes kept of each stream */
 	uint32_t command_size, environment_size; /* bytes used */

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_t *body = json_parse((const char *)data, size, &err);
 
 	if (body != NULL && command_read(body, &exec, &input, &input_size, &err) == 0) {
-		require(exec.command_size > 1 && exec.output_max <= EXEC_OUTPUT_MAX && exec.timeout_ms >= 1000);
+		require(exec.command_size > 1 && exec.output_max <= EXEC_OUTPUT_MAX && (exec.timeout_ms >= 1000 || exec.attach != 0));
 		require(input_size <= COMMAND_INPUT_MAX && (input != NULL || input_size == 0));
 		require(exec.folder[0] == '\0' || exec.folder[0] == '/');
 		/* What was accepted here, the engine's check accepts too. */

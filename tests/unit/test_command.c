@@ -81,6 +81,13 @@ static void bad_fields_are_named(void **state)
 		{ "{\"command\":[\"a\"],\"cwd\":\"b\"}", "cwd" }, { "{\"command\":[\"a\"],\"user\":\"\"}", "user" },
 		{ "{\"command\":[\"a\"],\"timeout\":0}", "timeout" }, { "{\"command\":[\"a\"],\"timeout\":1201}", "timeout" },
 		{ "{\"command\":[\"a\"],\"output_max\":1048577}", "output_max" },
+		{ "{\"command\":[\"a\"],\"terminal\":{}}", "terminal" },
+		{ "{\"command\":[\"a\"],\"attach\":1}", "attach" },
+		{ "{\"command\":[\"a\"],\"attach\":true,\"stdin\":\"\"}", "stdin" },
+		{ "{\"command\":[\"a\"],\"attach\":true,\"output_max\":1}", "output_max" },
+		{ "{\"command\":[\"a\"],\"attach\":true,\"terminal\":{\"columns\":0}}", "terminal.columns" },
+		{ "{\"command\":[\"a\"],\"attach\":true,\"terminal\":{\"rows\":10001}}", "terminal.rows" },
+		{ "{\"command\":[\"a\"],\"attach\":true,\"terminal\":{\"x\":1}}", "terminal.x" },
 		{ "{\"command\":[\"a\"],\"environment\":{\"A B\":\"\"}}", "environment.A B" },
 	};
 
@@ -91,6 +98,23 @@ static void bad_fields_are_named(void **state)
 		assert_int_equal(err.code, EINVAL);
 		assert_string_equal(err.field, bodies[i][1]);
 	}
+}
+
+static void who_is_attached_has_time(void **state)
+{
+	(void)state;
+	assert_int_equal(read_it("{\"command\":[\"a\"],\"attach\":true,\"terminal\":{\"columns\":132}}"), 0);
+	assert_int_equal(exec.attach, 1);
+	assert_int_equal(exec.terminal, 1);
+	assert_int_equal(exec.columns, 132);
+	assert_int_equal(exec.rows, 24);
+	assert_int_equal(exec.timeout_ms, 0);
+	assert_int_equal(read_it("{\"command\":[\"a\"],\"attach\":true,\"timeout\":5}"), 0);
+	assert_int_equal(exec.terminal, 0);
+	assert_int_equal(exec.timeout_ms, 5000);
+	assert_int_equal(read_it("{\"command\":[\"a\"],\"attach\":false}"), 0);
+	assert_int_equal(exec.attach, 0);
+	assert_int_equal(exec.timeout_ms, 60000);
 }
 
 static void output_is_text_if_it_can_be(void **state)
@@ -135,6 +159,7 @@ int main(void)
 		cmocka_unit_test(everything_is_taken),
 		cmocka_unit_test(input_has_its_exact_size),
 		cmocka_unit_test(bad_fields_are_named),
+		cmocka_unit_test(who_is_attached_has_time),
 		cmocka_unit_test(output_is_text_if_it_can_be),
 		cmocka_unit_test(signals_have_names),
 	};

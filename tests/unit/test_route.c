@@ -56,6 +56,7 @@ HANDLER(files_show)
 HANDLER(files_put_head)
 HANDLER(files_put)
 HANDLER(files_delete)
+HANDLER(sessions_attach)
 
 static void a_pattern_takes_one_segment(void **state)
 {

@@ -95,6 +95,7 @@ HANDLER(containers_unfreeze)
 HANDLER(containers_console)
 HANDLER(files_put)
 HANDLER(files_delete)
+HANDLER(sessions_attach)
 /* A file of three parts and a bit. */
 void files_show(struct request *request)
 {

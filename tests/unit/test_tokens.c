@@ -5,12 +5,20 @@
 
 #include "daemon/api/auth.h"
 #include "daemon/api/resources.h"
+#include "daemon/api/sessions.h"
 #include "daemon/api/store.h"
 #include "tests/unit/stub_request.h"
 
 #define REALM "aaaaaaaaaaaaaaaaaaaaaaaa"
 #define ADMIN "111111111111111111111111"
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
+
+static char revoked[ID_TEXT];
+
+void sessions_revoke(const char *token)
+{
+	snprintf(revoked, sizeof revoked, "%s", token);
+}
 
 static int bench_open(void **state)
 {

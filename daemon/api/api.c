@@ -4,6 +4,7 @@
  * own user, no new privileges, a short list of system calls, and two channels.
  */
 #include "daemon/api/api.h"
+#include "daemon/api/copy.h"
 
 #include <errno.h>
 #include <seccomp.h>
@@ -44,6 +45,7 @@ static void api_resume(void *data)
 	struct error err = ERROR_INIT;
 
 	removal_resume(api);
+	copy_resume(api);
 	if (loop_set_timer(resume_timer, RESUME_MS, &err) == -1)
 		log_error("%s", err.message);
 }

@@ -440,10 +440,18 @@ void containers_delete(struct request *request)
 	struct error err = ERROR_INIT;
 
 	/* A tombstone that is not revoked yet counts: whoever repeats a DELETE waits for the revocation too. */
-	int set = store_run(request->api->store, &err,
+	struct store *store = request->api->store;
+	int set = store_begin(store, &err) == -1 ? -1 :
+		  store_run(store, &err,
 			    "UPDATE containers SET deleted = ifnull(deleted, ?), wanted = 0 WHERE id = ? AND revoked IS NULL"
 			    " AND project IN (SELECT id FROM projects WHERE" SCOPE_SQL("realm") ")",
 			    "is" SCOPE_TYPES, time_now_ms(), request->id, SCOPE_VALUES(request));
+	/* Its snapshots go with it. */
+	if (set > 0 && (store_do(store, &err, "UPDATE snapshots SET deleted = ? WHERE container = ? AND deleted IS NULL", "is",
+				 time_now_ms(), request->id) == -1 || store_commit(store, &err) == -1))
+		set = -1;
+	if (set <= 0)
+		store_rollback(store);
 	if (set == -1)
 		request_fail_error(request, &err);
 	else if (set == 0)

@@ -75,6 +75,12 @@ static const char *const migrations[] = {
 	"ALTER TABLE containers ADD COLUMN read_max INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE containers ADD COLUMN write_max INTEGER NOT NULL DEFAULT 0;"
 	"CREATE INDEX containers_order ON containers (printf('%04d', start_order) || id);",
+	/* deleted: not whole yet, or not wanted any more; the row goes when its files have gone. */
+	"CREATE TABLE snapshots ("
+	" id TEXT PRIMARY KEY, container TEXT NOT NULL, name TEXT NOT NULL, id_base INTEGER NOT NULL,"
+	" entries INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL,"
+	" deleted INTEGER) STRICT;"
+	"CREATE UNIQUE INDEX snapshots_name ON snapshots (container, name) WHERE deleted IS NULL;",
 };
 
 static int store_error(sqlite3 *db, struct error *err)

@@ -75,6 +75,20 @@ static int image_tell(struct sync *sync, struct error *err)
 	return sync_tell(sync, MESSAGE_IMAGE_SYNC, &image, sizeof image, image.digest, err);
 }
 
+/* No end of its own: the containers follow, and are counted on. */
+static int snapshot_tell(struct sync *sync, struct error *err)
+{
+	struct container_id_message snapshot = { 0 };
+
+	int next = sync_next(sync, "SELECT id FROM snapshots WHERE deleted IS NULL AND id > ? ORDER BY id LIMIT 1", snapshot.id,
+			     sizeof snapshot.id, err);
+	if (next == 1)
+		return sync_tell(sync, MESSAGE_SNAPSHOT_SYNC, &snapshot, sizeof snapshot, snapshot.id, err);
+	if (next == 0)
+		sync->last[0] = '\0';
+	return next;
+}
+
 static int container_tell(struct sync *sync, struct error *err)
 {
 	static struct container_message message; /* large */
@@ -117,7 +131,7 @@ static int route_tell(struct sync *sync, struct error *err)
 	return sync_tell(sync, MESSAGE_ROUTE_SYNC, &route, sizeof route, id, err);
 }
 
-static sync_part *const engine_parts[] = { hello_tell, image_tell, container_tell, NULL };
+static sync_part *const engine_parts[] = { hello_tell, image_tell, snapshot_tell, container_tell, NULL };
 static sync_part *const gate_parts[] = { hello_tell, route_tell, NULL };
 
 static void sync_wait(struct sync *sync, int64_t ms)

@@ -242,17 +242,15 @@ struct http_stream *http_stream_open(const struct http_target *target, const cha
 	curl_easy_setopt(stream->curl, CURLOPT_CONNECT_ONLY, 2L); /* the handshake, no more */
 	CURLcode code = curl_easy_perform(stream->curl);
 	curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (code == CURLE_OK && status == 101)
-		code = curl_easy_getinfo(stream->curl, CURLINFO_ACTIVESOCKET, &stream->socket);
-	else if (status != 0)
+	if (code == CURLE_OK && status == 101 &&
+	    curl_easy_getinfo(stream->curl, CURLINFO_ACTIVESOCKET, &stream->socket) == CURLE_OK)
+		return stream;
+	if (status != 0)
 		error_set(err, EPROTO, "the host opens no connection to the command: HTTP status %ld", status);
 	else
 		transport_error(code, stream->detail, target, err);
-	if (code != CURLE_OK || err->code != 0) {
-		http_stream_close(stream);
-		return NULL;
-	}
-	return stream;
+	http_stream_close(stream);
+	return NULL;
 }
 
 int http_stream_socket(const struct http_stream *stream)

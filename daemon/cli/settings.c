@@ -70,6 +70,7 @@ int settings_complete(struct settings *settings, struct error *err)
 		settings->token_file = token_file;
 	if (file_load(settings, err) < 0)
 		return -1;
+	*err = (struct error)ERROR_INIT; /* without that file, too */
 	if (settings->server == NULL)
 		return error_set(err, EINVAL, "which host? Give --server https://api.<domain>");
 	/* The token must not travel in clear. */

@@ -143,15 +143,35 @@ bool cgroup_frozen(const char *path)
 	return file_read(full, 64, &text, NULL, &err) == 0 && text[0] == '1';
 }
 
-bool cgroup_populated(const char *path)
+/* cgroup.events; "" if it cannot be read: *ret_code says why. */
+static void events_read(const char *path, char text[256], int *ret_code)
 {
 	char full[PATH_MAX];
 	struct error err = ERROR_INIT;
-	cleanup_free char *text = NULL;
+	cleanup_free char *events = NULL;
 
 	snprintf(full, sizeof full, CGROUP_ROOT "/%s/cgroup.events", path);
-	if (file_read(full, 4096, &text, NULL, &err) == -1)
-		return err.code != ENOENT && err.code != ENODEV; /* not known: not called empty */
+	*ret_code = file_read(full, 255, &events, NULL, &err) == -1 ? err.code : 0;
+	snprintf(text, 256, "%s", *ret_code == 0 ? events : "");
+}
+
+bool cgroup_held(const char *path)
+{
+	char text[256];
+	int code;
+
+	events_read(path, text, &code);
+	return strstr(text, "frozen 1") != NULL;
+}
+
+bool cgroup_populated(const char *path)
+{
+	char text[256];
+	int code;
+
+	events_read(path, text, &code);
+	if (code != 0)
+		return code != ENOENT && code != ENODEV; /* not known: not called empty */
 	return strstr(text, "populated 1") != NULL;
 }
 

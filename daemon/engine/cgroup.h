@@ -58,6 +58,9 @@ int cgroup_freeze(const char *path, bool frozen, struct error *err);
 /* True if the group was told to freeze, by whichever engine. */
 bool cgroup_frozen(const char *path);
 
+/* True once all processes of a group that was told to freeze are held. */
+bool cgroup_held(const char *path);
+
 /* True while a process lives in or below the group. */
 bool cgroup_populated(const char *path);
 

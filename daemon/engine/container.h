@@ -37,6 +37,7 @@ struct container {
 	uint64_t start_ms;
 	int32_t exit_status;
 	bool frozen;       /* its processes are held, see cgroup_freeze(); false unless it runs */
+	unsigned held;     /* copies that it is held for, see copies.h */
 	pid_t init;
 	int monitor_fd, init_fd, result_fd; /* -1 unless open; pidfds, and the helper's result socket */
 	struct loop_source *helper, *monitor, *timer;

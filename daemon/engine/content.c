@@ -306,6 +306,35 @@ int content_prune(const char *base, const char *id, bool (*keep)(const char hash
 	return stores_each(base, id, store_prune, &pruning, err);
 }
 
+struct sharing {
+	const char *base, *from, *to;
+};
+
+static int store_share(const char *store, void *data, struct error *err)
+{
+	const struct sharing *sharing = data;
+	cleanup_fd int folder = content_open(sharing->base, store, err);
+	cleanup_fd int from = folder == -1 ? -1 : content_refs_open(sharing->base, sharing->from, store, err);
+	cleanup_fd int to = from == -1 ? -1 : content_refs_open(sharing->base, sharing->to, store, err);
+	DIR *dir = to == -1 ? NULL : folder_read(from, err);
+	int result = 0;
+
+	if (dir == NULL)
+		return -1;
+	for (struct dirent *entry; result == 0 && (entry = readdir(dir)) != NULL;)
+		if (hex_valid(entry->d_name, DIGEST_TEXT - 1))
+			result = content_refer(folder, to, entry->d_name, err);
+	closedir(dir);
+	return result;
+}
+
+int content_share(const char *base, const char *from, const char *to, struct error *err)
+{
+	struct sharing sharing = { .base = base, .from = from, .to = to };
+
+	return stores_each(base, from, store_share, &sharing, err);
+}
+
 static int store_release(const char *store, void *data, struct error *err)
 {
 	const struct pruning *pruning = data;

@@ -70,6 +70,9 @@ int content_layers(const char *base, const char *id, char paths[CONTENT_STORES_M
 /* The bytes of what the container refers to: on its disk limit they weigh as if they were its own. */
 uint64_t content_bytes(const char *base, const char *id);
 
+/* Notes that `to` uses all that `from` does. Needs the lock. */
+int content_share(const char *base, const char *from, const char *to, struct error *err);
+
 /* Removes a container's references, and the data that was its alone. Needs the lock. */
 int content_release(const char *base, const char *id, struct error *err);
 

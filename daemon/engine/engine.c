@@ -16,6 +16,7 @@
 #include "daemon/engine/compaction.h"
 #include "daemon/engine/confine.h"
 #include "daemon/engine/container.h"
+#include "daemon/engine/copies.h"
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/governor.h"
 #include "daemon/engine/inquiry.h"
@@ -240,6 +241,36 @@ static void realm_compact(const struct message *message)
 	}
 }
 
+static void copied(const struct copy_message *message, uint64_t entries, uint64_t bytes, const struct error *err, void *data)
+{
+	const struct copy_reply_message answer = { .entries = entries, .bytes = bytes };
+	uint64_t *serial = data;
+
+	if (err != NULL) {
+		reply(*serial, err);
+	} else {
+		/* A list that began meanwhile was made before api knew of it. */
+		truth_keep_container(message->to);
+		reply_frame(MESSAGE_COPY_REPLY, *serial, &answer, sizeof answer);
+	}
+	free(serial);
+}
+
+static void copy_begin(const struct message *message)
+{
+	struct error err = ERROR_INIT;
+	uint64_t *serial = malloc(sizeof *serial);
+
+	if (serial == NULL)
+		error_set(&err, ENOMEM, "no memory for a copy");
+	else
+		*serial = message->serial;
+	if (err.code != 0 || copies_begin(engine.loop, message->payload, copied, serial, &err) == -1) {
+		free(serial);
+		reply(message->serial, &err);
+	}
+}
+
 static void api_says(struct channel *channel, struct message *message, void *data)
 {
 	(void)channel;
@@ -297,6 +328,12 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_COMPACT:
 		realm_compact(message);
 		return;
+	case MESSAGE_COPY:
+		copy_begin(message);
+		return;
+	case MESSAGE_SNAPSHOT_SYNC:
+		truth_snapshot(message->payload);
+		return;
 	case MESSAGE_CONTAINER_FREEZE:
 		container_freeze(message);
 		return;
@@ -319,6 +356,7 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_MERGING_REPLY:
 	case MESSAGE_UNPROFITABLE:
 	case MESSAGE_COMPACT_REPLY:
+	case MESSAGE_COPY_REPLY:
 	case MESSAGE_TYPE_COUNT:
 		break;
 	}

@@ -13,6 +13,7 @@
 
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/container.h"
+#include "daemon/engine/copies.h"
 #include "daemon/engine/disposal.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/helper.h"
@@ -313,6 +314,8 @@ int lifecycle_freeze(struct container *c, bool frozen, struct error *err)
 {
 	if (c->state != CONTAINER_STATE_RUNNING)
 		return error_set(err, EBUSY, "the container does not run");
+	if (c->held > 0)
+		return error_set(err, EBUSY, "the container is being copied; ask again when that is done");
 	if (freeze(c, frozen, err) == -1)
 		return -1;
 	self.state(c, "");
@@ -396,6 +399,10 @@ int lifecycle_delete(const char *id, uint64_t serial, struct error *err)
 		c->forget = true;
 		return 0;
 	}
+	if (copies_touch(id)) {
+		copies_cancel(id);
+		return error_set(err, EBUSY, "a copy of it was under way and is being ended; ask again");
+	}
 	char text[ID_TEXT];
 	memcpy(text, id, sizeof text); /* id may be the table's own */
 	if (c != NULL)
@@ -414,6 +421,7 @@ void lifecycle_found(struct container *c, int monitor, int init, const struct ru
 	if (monitor != -1 && monitor_watch(c, &err) == 0) {
 		char group[CGROUP_TEXT];
 		cgroup_container(c->message.realm, c->message.id, group);
+		copies_release(c);
 		c->frozen = cgroup_frozen(group);
 		c->state = CONTAINER_STATE_RUNNING;
 		return;

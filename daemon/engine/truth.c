@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/engine/container.h"
+#include "daemon/engine/copies.h"
 #include "daemon/engine/import.h"
 #include "daemon/engine/layer.h"
 #include "daemon/engine/names.h"
@@ -116,7 +117,7 @@ static void folders_sweep(void)
 	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
 		struct error err = ERROR_INIT;
 		if (!id_valid(entry->d_name) || names_has(&containers.kept, entry->d_name) ||
-		    container_find(entry->d_name) != NULL)
+		    container_find(entry->d_name) != NULL || copies_touch(entry->d_name))
 			continue;
 		log_info("removing container %s, which no one knows any more", entry->d_name);
 		if (lifecycle_delete(entry->d_name, 0, &err) == -1)
@@ -189,6 +190,14 @@ static void container_take(const struct container_message *known)
 	c->message.wanted = CONTAINER_WANTED_STOPPED;
 	c->state = CONTAINER_STATE_FAILED;
 	snprintf(c->failure, sizeof c->failure, "%s", err.message);
+}
+
+void truth_snapshot(const struct container_id_message *snapshot)
+{
+	if (!containers.open)
+		return;
+	containers.frames++;
+	list_keep(&containers, snapshot->id);
 }
 
 int truth_container(const struct container_message *known, struct error *err)

@@ -14,6 +14,7 @@
 
 #include "daemon/engine/lifecycle.h"
 
+struct container_id_message;
 struct container_message;
 struct error;
 struct hostcfg;
@@ -38,6 +39,9 @@ void truth_keep_container(const char *id);
  * on, 1: the end, -1 with err: the end of a list that had no effect, or not all of it.
  */
 int truth_image(const struct image_message *image, struct error *err);
+
+/* A snapshot, which is in the list of containers: its folder stays. */
+void truth_snapshot(const struct container_id_message *snapshot);
 
 /*
  * Takes one container of the list; id "" ends it: containers that were not

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-enum { PACKET_FDS_MAX = 2 };
+enum { PACKET_FDS_MAX = 3 };
 
 /* The descriptors stay the caller's. flags as of sendmsg(2), MSG_NOSIGNAL is added. 0, or -1 with errno. */
 int packet_send(int socket, const struct iovec *parts, size_t count, const int *fds, size_t fd_count, int flags);

@@ -65,6 +65,9 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 			TEXT(container_message, user), TEXT(container_message, folder), TEXT(container_message, cpus), \
 		} \
 	}
+	[MESSAGE_COPY] = { sizeof(struct copy_message), { TEXT(copy_message, from), TEXT(copy_message, to) } },
+	[MESSAGE_COPY_REPLY] = { sizeof(struct copy_reply_message), { { 0 } } },
+	[MESSAGE_SNAPSHOT_SYNC] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },
 	[MESSAGE_EXEC] = { sizeof(struct exec_message),
 			   { TEXT(exec_message, id), TEXT(exec_message, session), TEXT(exec_message, user),
 			     TEXT(exec_message, folder) } },

@@ -82,6 +82,10 @@ enum message_type {
 	MESSAGE_USAGE,             /* struct container_id_message; api -> engine */
 	MESSAGE_USAGE_REPLY,       /* struct usage_message; RESULT with ENOENT: there is no such container */
 	MESSAGE_CONTAINER_CHANGE,  /* struct container_message; limits and name hold from now on; RESULT, EEXIST: less than is in use */
+	MESSAGE_COPY,              /* struct copy_message; api -> engine; COPY_REPLY when it is there, whole and on disk */
+	MESSAGE_COPY_REPLY,        /* struct copy_reply_message */
+	MESSAGE_SNAPSHOT_SYNC,     /* struct container_id_message per known snapshot, before the list of containers,
+				    * whose count includes them; deleted by CONTAINER_DELETE as containers are */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -273,6 +277,21 @@ struct compact_reply_message {
 	uint64_t files, bytes, saved;
 	uint32_t containers, containers_skipped, files_skipped;
 	uint32_t complete;   /* 0: more is left for another time */
+};
+
+/* Ids of containers or snapshots: a snapshot is a container's folder without a container. */
+struct copy_message {
+	char from[ID_TEXT], to[ID_TEXT];
+	char reserved[2];
+	uint32_t from_base, to_base; /* host ids of their roots; of a snapshot those of its container */
+	uint32_t snapshot;           /* 1: `to` becomes one */
+	uint32_t replace;            /* 1: `to` is a stopped container, what it wrote goes */
+	uint32_t reserved_too;
+	uint64_t disk_max;           /* bytes of `to`; 0: no limit */
+};
+
+struct copy_reply_message {
+	uint64_t entries, bytes; /* files, folders, links; bytes of files by their sizes */
 };
 
 struct route_message {

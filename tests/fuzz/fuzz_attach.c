@@ -24,7 +24,7 @@ static void stop(void *data)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct error err = ERROR_INIT;
-	int pair[2], fds[ATTACH_ENDS_MAX];
+	int pair[2], fds[ATTACH_ENDS_MAX], command[ATTACH_ENDS_MAX];
 
 	if (size < 1 || size > 65536)
 		return 0;
@@ -40,11 +40,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
 			abort();
 		fds[i] = ends[0];
-		/* A command that reads nothing, one that has closed its streams. */
-		if ((data[0] & 2) != 0 || write(ends[1], "output", 6) != 6)
-			close(ends[1]);
-		else if (i + 1 == count)
-			close(ends[1]);
+		command[i] = ends[1];
+		/* One that writes, or one that has closed its streams. */
+		if ((data[0] & 2) != 0)
+			shutdown(ends[1], SHUT_RDWR);
+		else if (write(ends[1], "output", 6) != 6)
+			abort();
 	}
 	if (attach_begin(attach, fds, count, 0, &err) == -1)
 		abort();
@@ -62,5 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	loop_remove(timer);
 	loop_free(loop);
 	close(pair[0]);
+	for (size_t i = 0; i < count; i++)
+		close(command[i]);
 	return 0;
 }

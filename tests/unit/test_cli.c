@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "daemon/cli/cli.h"
+#include "daemon/cli/exec.h"
 #include "daemon/cli/flash.h"
 #include "daemon/cli/http.h"
 #include "daemon/cli/resource.h"
@@ -60,6 +61,16 @@ int resource_run(const struct http_target *target, int argc, char **argv, struct
 	return 0;
 }
 
+int exec_attached(const struct http_target *target, int count, char **words, struct error *err)
+{
+	(void)target;
+	size_t used = (size_t)snprintf(asked, sizeof asked, "exec");
+
+	for (int i = 0; i < count; i++)
+		used += (size_t)snprintf(asked + used, sizeof asked - used, " %s", words[i]);
+	return count < 2 ? error_set(err, EINVAL, "%s", "") : 0;
+}
+
 void resource_usage(FILE *out)
 {
 	(void)out;
@@ -99,6 +110,8 @@ static void options_stand_before_and_behind(void **state)
 		{ "--server https://x container create www --server=https://y port:=80", "https://y container create www port:=80" },
 		{ "container create -- --insecure", "- container create --insecure" },
 		{ "container", "- container" },
+		{ "--server https://x exec 77 ls -l --insecure", "exec 77 ls -l --insecure" },
+		{ "exec --server https://x user=me 77 sh -c id", "exec user=me 77 sh -c id" },
 	};
 
 	for (size_t i = 0; i < COUNT(lines); i++) {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "daemon/engine/copies.h"
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/helper.h"
@@ -62,6 +63,11 @@ static void clean_end(void)
 }
 
 void remains_network_close(const struct container *c) { (void)c; }
+static bool copied; /* something is being copied */
+static int cancels;
+bool copies_touch(const char *id) { return id != NULL && copied; }
+void copies_cancel(const char *id) { cancels += id != NULL; }
+void copies_release(struct container *c) { (void)c; }
 void session_kill(const char *id) { (void)id; }
 void remains_flows_forget(const struct container *c) { (void)c; }
 void remains_kill(struct container *c) { c->killed = true; }
@@ -205,6 +211,39 @@ static void start_that_waits_can_be_stopped(void **state)
 	assert_int_equal(starts, 1);
 }
 
+static void removal_ends_a_copy_first(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+
+	copied = true;
+	cancels = 0;
+	assert_int_equal(lifecycle_delete(message.id, 2, &err), -1);
+	assert_int_equal(err.code, EBUSY);
+	assert_int_equal(cancels, 1);
+	assert_int_equal(removals, 0);
+	copied = false;
+	assert_ok(lifecycle_delete(message.id, 3, &err), &err);
+	assert_int_equal(removals, 1);
+}
+
+static void one_that_is_copied_is_not_frozen(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+
+	web->state = CONTAINER_STATE_RUNNING;
+	web->held = 1;
+	freezes = thaws = 0;
+	assert_int_equal(lifecycle_freeze(web, false, &err), -1);
+	assert_int_equal(err.code, EBUSY);
+	assert_int_equal(freezes + thaws, 0);
+	web->held = 0;
+	assert_ok(lifecycle_freeze(web, false, &err), &err);
+	assert_int_equal(thaws, 1);
+	web->state = CONTAINER_STATE_STOPPED;
+}
+
 static void removal_waits_until_it_is_clean(void **state)
 {
 	(void)state;
@@ -298,6 +337,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(start_waits_until_it_is_clean, setup, teardown),
 		cmocka_unit_test_setup_teardown(start_that_waits_can_be_stopped, setup, teardown),
 		cmocka_unit_test_setup_teardown(removal_waits_until_it_is_clean, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_is_copied_is_not_frozen, setup, teardown),
+		cmocka_unit_test_setup_teardown(removal_ends_a_copy_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_lives_is_never_called_ended, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("lifecycle", tests, NULL, NULL);

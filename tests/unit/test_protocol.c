@@ -44,6 +44,9 @@ static const struct {
 	{ MESSAGE_COMPACT_REPLY, sizeof(struct compact_reply_message) },
 	{ MESSAGE_CONTAINER_FREEZE, sizeof(struct container_freeze_message) },
 	{ MESSAGE_CONTAINER_CONSOLE, sizeof(struct container_id_message) },
+	{ MESSAGE_COPY, sizeof(struct copy_message) },
+	{ MESSAGE_COPY_REPLY, sizeof(struct copy_reply_message) },
+	{ MESSAGE_SNAPSHOT_SYNC, sizeof(struct container_id_message) },
 };
 
 static struct error err;

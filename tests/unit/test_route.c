@@ -57,6 +57,12 @@ HANDLER(files_put_head)
 HANDLER(files_put)
 HANDLER(files_delete)
 HANDLER(sessions_attach)
+HANDLER(containers_copy)
+HANDLER(snapshots_list)
+HANDLER(snapshots_create)
+HANDLER(snapshots_show)
+HANDLER(snapshots_delete)
+HANDLER(snapshots_restore)
 
 static void a_pattern_takes_one_segment(void **state)
 {

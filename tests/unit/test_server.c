@@ -96,6 +96,12 @@ HANDLER(containers_console)
 HANDLER(files_put)
 HANDLER(files_delete)
 HANDLER(sessions_attach)
+HANDLER(containers_copy)
+HANDLER(snapshots_list)
+HANDLER(snapshots_create)
+HANDLER(snapshots_show)
+HANDLER(snapshots_delete)
+HANDLER(snapshots_restore)
 /* A file of three parts and a bit. */
 void files_show(struct request *request)
 {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/engine/copies.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/import.h"
 #include "daemon/engine/layer.h"
@@ -28,6 +29,13 @@ int lifecycle_start(struct container *c, uint64_t serial, struct error *err)
 	c->state = CONTAINER_STATE_RUNNING;
 	started++;
 	return 0;
+}
+
+static char copying[ID_TEXT];
+
+bool copies_touch(const char *id)
+{
+	return strcmp(id, copying) == 0;
 }
 
 bool import_uses(const char digest[DIGEST_TEXT])
@@ -257,6 +265,36 @@ static void container_known_before_that_fails_its_check_is_not_started(void **st
 	assert_int_equal(told_failed, 1);
 }
 
+static void snapshots_are_in_the_list(void **state)
+{
+	struct container_id_message snapshot = { 0 };
+
+	(void)state;
+	memcpy(snapshot.id, db.id, sizeof snapshot.id);
+	truth_snapshot(&snapshot); /* before it begins */
+	truth_begin();
+	truth_snapshot(&snapshot);
+	named(&web);
+	assert_int_equal(containers_end(1), -1); /* one was lost */
+	assert_true(folder_is(db.id));
+	truth_begin();
+	truth_snapshot(&snapshot);
+	named(&web);
+	assert_int_equal(containers_end(2), 1);
+	assert_true(folder_is(db.id));
+	/* What is being made is in no list yet. */
+	memcpy(copying, db.id, sizeof copying);
+	truth_begin();
+	named(&web);
+	assert_int_equal(containers_end(1), 1);
+	assert_true(folder_is(db.id));
+	copying[0] = '\0';
+	truth_begin();
+	named(&web);
+	assert_int_equal(containers_end(1), 1);
+	assert_false(folder_is(db.id));
+}
+
 static void request_in_between_is_no_garbage(void **state)
 {
 	(void)state;
@@ -314,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(container_known_before_that_fails_its_check_is_not_started, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(request_in_between_is_no_garbage, setup, teardown),
+		cmocka_unit_test_setup_teardown(snapshots_are_in_the_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(failing_layer_sweep_leaves_the_containers_list_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_images_are_taken, setup, teardown),
 	};

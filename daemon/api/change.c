@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/api/api.h"
+#include "daemon/api/confinement.h"
 #include "daemon/api/containers.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/request.h"
@@ -16,6 +17,7 @@
 #include "daemon/api/spec.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
+#include "daemon/lib/json.h"
 
 enum { CHANGE_MS = 15000 };
 
@@ -25,7 +27,7 @@ struct change {
 	struct request *request;
 	char id[ID_TEXT];
 	struct spec spec; /* of it: name, restart, start_order, limits */
-	char *labels;     /* JSON; NULL: as they are */
+	char *labels, *seccomp; /* JSON; NULL: as they are */
 };
 
 static struct change *changes;
@@ -47,6 +49,7 @@ static void change_free(struct change *change)
 	if (*link != NULL)
 		*link = change->next;
 	free(change->labels);
+	free(change->seccomp);
 	free(change);
 }
 
@@ -73,15 +76,16 @@ static int spec_load(struct store *store, const char *id, struct spec *spec, str
 	return 1;
 }
 
-static int row_update(struct store *store, const char *id, const struct spec *spec, const char *labels, struct error *err)
+static int row_update(struct store *store, const struct change *change, struct error *err)
 {
+	const struct spec *spec = &change->spec;
 	int set = store_run(store, err,
 			    "UPDATE containers SET name = ?, restart = ?, memory_max = ?, swap_max = ?, disk_max = ?, cpu_percent = ?,"
 			    " cpu_weight = ?, pids_max = ?, start_order = ?, cpus = ?, read_max = ?, write_max = ?,"
-			    " labels = ifnull(?, labels) WHERE id = ? AND deleted IS NULL",
-			    "siiiiiiiisiiss", spec->name, spec->restart, spec->memory_max, spec->swap_max, spec->disk_max,
+			    " labels = ifnull(?, labels), seccomp = ifnull(?, seccomp) WHERE id = ? AND deleted IS NULL",
+			    "siiiiiiiisiisss", spec->name, spec->restart, spec->memory_max, spec->swap_max, spec->disk_max,
 			    spec->cpu_percent, spec->cpu_weight, spec->pids_max, spec->start_order, spec->cpus, spec->read_max,
-			    spec->write_max, labels, id);
+			    spec->write_max, change->labels, change->seccomp, change->id);
 
 	if (set == -1 && err->code == EEXIST) {
 		error_field(err, "name", "the project has a container named %s already", spec->name);
@@ -95,7 +99,7 @@ static int message_make(struct api *api, const struct change *change, struct con
 {
 	if (store_begin(api->store, err) == -1)
 		return -1;
-	int result = row_update(api->store, change->id, &change->spec, change->labels, err);
+	int result = row_update(api->store, change, err);
 	if (result == 0)
 		result = container_message_fill(api, change->id, message, err);
 	store_rollback(api->store);
@@ -112,7 +116,7 @@ static void change_answered(const struct message *answer, const struct error *er
 		request_fail(change->request, 409, "conflict", err->field[0] == '\0' ? NULL : err->field, "%s", err->message);
 	else if (err != NULL)
 		request_fail_host(change->request, err);
-	else if (row_update(change->request->api->store, change->id, &change->spec, change->labels, &own) == -1)
+	else if (row_update(change->request->api->store, change, &own) == -1)
 		request_fail_error(change->request, &own);
 	else
 		container_answer(change->request, 200, change->id);
@@ -132,6 +136,10 @@ static void change_begin(struct request *request, const struct spec *spec)
 	*change = (struct change){ .next = changes, .request = request, .spec = *spec };
 	if (spec->labels != NULL)
 		change->labels = json_dumps(spec->labels, JSON_COMPACT);
+	if (spec->seccomp != NULL) {
+		cleanup_json json_t *whole = confinement_whole(spec->seccomp);
+		change->seccomp = whole == NULL ? NULL : json_dumps(whole, JSON_COMPACT);
+	}
 	snprintf(change->id, sizeof change->id, "%.24s", request->id);
 	changes = change;
 	if (message_make(request->api, change, &message, &err) == -1) {

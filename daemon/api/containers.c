@@ -9,6 +9,7 @@
 
 #include "daemon/api/allocate.h"
 #include "daemon/api/api.h"
+#include "daemon/api/confinement.h"
 #include "daemon/api/idempotency.h"
 #include "daemon/api/lifecycle.h"
 #include "daemon/api/merge.h"
@@ -30,7 +31,7 @@ enum { STOP_SECONDS_DEFAULT = 10, STOP_SECONDS_MAX = 300, PORT_DEFAULT = 80 };
 	" c.command, c.environment, c.memory_max, c.swap_max, c.disk_max, c.cpu_percent, c.cpu_weight, c.pids_max," \
 	" c.merge, c.created, ifnull(r.state, -1), ifnull(r.message, ''), ifnull(r.start_ms, 0)," \
 	" ifnull(r.exit_status, 0), i.name, c.user, c.folder, c.restart, c.labels, c.start_order, c.cpus," \
-	" c.read_max, c.write_max" \
+	" c.read_max, c.write_max, c.seccomp" \
 	" FROM containers c JOIN projects p ON p.id = c.project JOIN images i ON i.id = c.image" \
 	" LEFT JOIN temp.runtime r ON r.id = c.id WHERE c.deleted IS NULL AND"
 
@@ -110,6 +111,7 @@ static json_t *container_json(struct request *request, sqlite3_stmt *row)
 	json_object_set_new(body, "restart", json_string(spec_restart_name(query_int(row, 28))));
 	json_object_set_new(body, "labels", json_loads(query_text(row, 29), 0, NULL));
 	json_object_set_new(body, "start_order", json_integer(query_int(row, 30)));
+	json_object_set_new(body, "seccomp", json_loads(query_text(row, 34), 0, NULL));
 	json_object_set_new(body, "limits", limits_json(row));
 	json_object_set_new(body, "merge", json_boolean(query_int(row, 19) != 0));
 	json_object_set_new(body, "created_at", time_json(query_int(row, 20)));
@@ -161,8 +163,9 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 
 	cleanup_json json_t *command = json_loads(query_text(row, 11), 0, NULL);
 	cleanup_json json_t *environment = json_loads(query_text(row, 12), 0, NULL);
+	cleanup_json json_t *seccomp = json_loads(query_text(row, 34), 0, NULL);
 	cleanup_json json_t *config = NULL;
-	if (defaults_layers(api->store, query_text(row, 4), message, err) == -1 ||
+	if (confinement_fill(seccomp, message, err) == -1 || defaults_layers(api->store, query_text(row, 4), message, err) == -1 ||
 	    defaults_load(api->store, query_text(row, 4), &config, err) == -1)
 		return -1;
 	return defaults_fill(config, command, environment, message, err);
@@ -258,22 +261,25 @@ static int container_insert(struct request *request, const struct spec *spec, co
 	cleanup_free char *command = spec->command == NULL ? strdup("") : json_dumps(spec->command, JSON_COMPACT);
 	cleanup_free char *environment = spec->environment == NULL ? strdup("{}") : json_dumps(spec->environment, JSON_COMPACT);
 	cleanup_free char *labels = spec->labels == NULL ? strdup("{}") : json_dumps(spec->labels, JSON_COMPACT);
+	cleanup_json json_t *whole = confinement_whole(spec->seccomp);
+	cleanup_free char *seccomp = whole == NULL ? NULL : json_dumps(whole, JSON_COMPACT);
 	struct allocation allocation;
 
-	if (command == NULL || environment == NULL || labels == NULL)
+	if (command == NULL || environment == NULL || labels == NULL || seccomp == NULL)
 		return error_set(err, ENOMEM, "no memory for a container");
 	if (allocate(store, &request->api->cfg.container_pool, id, time_now_ms(), &allocation, err) == -1)
 		return -1;
 	if (store_do(store, err,
 		      "INSERT INTO containers (id, project, name, image, wanted, id_base, ipv4, ipv6, port, command,"
 		      " environment, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, merge, created, user,"
-		      " folder, restart, labels, start_order, cpus, read_max, write_max)"
-		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, nullif(?, ''), nullif(?, ''), ?, ?, ?, ?, ?, ?)",
-		      "ssssiiibissiiiiiiissisisii", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
+		      " folder, restart, labels, start_order, cpus, read_max, write_max, seccomp)"
+		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, nullif(?, ''), nullif(?, ''), ?, ?, ?, ?, ?, ?, ?)",
+		      "ssssiiibissiiiiiiissisisiis", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
 		      (int64_t)allocation.id_base, (int64_t)allocation.ipv4, allocation.ipv6, sizeof allocation.ipv6,
 		      spec->port, command, environment, spec->memory_max, spec->swap_max, spec->disk_max, spec->cpu_percent,
 		      spec->cpu_weight, spec->pids_max, time_now_ms(), spec->user, spec->folder,
-		      spec->restart, labels, spec->start_order, spec->cpus, spec->read_max, spec->write_max) == -1) {
+		      spec->restart, labels, spec->start_order, spec->cpus, spec->read_max, spec->write_max,
+		      seccomp) == -1) {
 		if (err->code == EEXIST) {
 			error_field(err, "name", "the project has a container named %s already", spec->name);
 			err->code = EEXIST;

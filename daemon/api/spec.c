@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/api/confinement.h"
 #include "daemon/api/revival.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/json.h"
@@ -218,10 +219,11 @@ int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 		{ "restart", JSON_KIND_STRING, false, 1, sizeof restart - 1, restart, NULL },
 		{ "labels", JSON_KIND_OBJECT, false, 0, 0, &spec.labels, NULL },
 		{ "start_order", JSON_KIND_INTEGER, false, 0, START_ORDER_MAX, &spec.start_order, NULL },
+		{ "seccomp", JSON_KIND_OBJECT, false, 0, 0, &spec.seccomp, NULL },
 	};
 
 	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 || labels_check(spec.labels, err) == -1 ||
-	    name_check(spec.name, "name", err) == -1 || limits_read(limits, &spec, &swap, err) == -1 ||
+	    name_check(spec.name, "name", err) == -1 || confinement_check(spec.seccomp, err) == -1 || limits_read(limits, &spec, &swap, err) == -1 ||
 	    spec_command_pack(spec.command, words, COMMAND_MAX, &size, err) == -1 ||
 	    spec_environment_pack(spec.environment, words, ENVIRONMENT_MAX, &size, err) == -1)
 		return -1;
@@ -249,10 +251,11 @@ int spec_change(json_t *body, struct spec *spec, struct error *err)
 		{ "limits", JSON_KIND_OBJECT, false, 0, 0, &limits, NULL },
 		{ "labels", JSON_KIND_OBJECT, false, 0, 0, &changed.labels, NULL },
 		{ "start_order", JSON_KIND_INTEGER, false, 0, START_ORDER_MAX, &changed.start_order, NULL },
+		{ "seccomp", JSON_KIND_OBJECT, false, 0, 0, &changed.seccomp, NULL },
 	};
 
 	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 || labels_check(changed.labels, err) == -1 ||
-	    name_check(changed.name, "name", err) == -1 || limits_read(limits, &changed, &swap, err) == -1)
+	    name_check(changed.name, "name", err) == -1 || confinement_check(changed.seccomp, err) == -1 || limits_read(limits, &changed, &swap, err) == -1)
 		return -1;
 	if (restart[0] != '\0')
 		changed.restart = restart_parse(restart);

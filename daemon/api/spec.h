@@ -20,6 +20,7 @@ struct spec {
 	char image[NAME_MAX_IMAGE + 1]; /* id, digest or name */
 	char name[NAME_MAX_LABEL + 1];
 	json_t *command, *environment, *labels; /* borrowed from the body, or NULL */
+	json_t *seccomp;                        /* borrowed as well; confinement.h */
 	int64_t start_order;                    /* lower ones are started first when the host starts */
 	char cpus[CPUS_TEXT];                   /* "": all */
 	int64_t read_max, write_max;            /* bytes a second; 0: no limit */

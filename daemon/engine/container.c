@@ -138,6 +138,8 @@ int container_check(const struct container_message *message, const struct hostcf
 		return error_field(err, "cwd", "the working folder is not an absolute path");
 	if (strpbrk(message->folder, "\n\r") != NULL || strpbrk(message->user, "\n\r") != NULL)
 		return error_field(err, "cwd", "user or working folder has a line break");
+	if (message->policy >= POLICY_KINDS)
+		return error_field(err, "policy", "%u is not a policy of system calls", message->policy);
 	if (message->stop_signal > 64)
 		return error_field(err, "stop_signal", "%u is not a signal", message->stop_signal);
 	if (environment_check(message, err) == -1 || limits_check(message, err) == -1 ||

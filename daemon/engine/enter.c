@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "daemon/engine/account.h"
-#include "daemon/engine/guest.h"
 #include "daemon/engine/policy.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -37,7 +36,7 @@ static int bounding_read(pid_t pid, uint64_t *ret_bounding, struct error *err)
 	return 0;
 }
 
-int enter_prepare(struct enter *enter, int init_fd, pid_t pid, struct error *err)
+int enter_prepare(struct enter *enter, int init_fd, pid_t pid, const char *policy, struct error *err)
 {
 	*enter = (struct enter){ .init_fd = init_fd };
 	if (bounding_read(pid, &enter->bounding, err) == -1)
@@ -50,7 +49,7 @@ int enter_prepare(struct enter *enter, int init_fd, pid_t pid, struct error *err
 	/* An init may have raised its own soft limit; programs that use select(2) expect this one. */
 	if (enter->files.rlim_cur > FILES_SOFT)
 		enter->files.rlim_cur = FILES_SOFT;
-	enter->policy = policy_read(GUEST_SECCOMP, err);
+	enter->policy = policy_read(policy, err);
 	return enter->policy == NULL ? -1 : 0;
 }
 

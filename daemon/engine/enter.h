@@ -25,8 +25,8 @@ struct enter {
 	struct policy *policy;  /* owned */
 };
 
-/* On the host's side: learns what the init has. pid is its number, as the pidfd has it. */
-int enter_prepare(struct enter *enter, int init_fd, pid_t pid, struct error *err);
+/* On the host's side: learns what the init has. pid is its number, as the pidfd has it; policy the file of its list. */
+int enter_prepare(struct enter *enter, int init_fd, pid_t pid, const char *policy, struct error *err);
 
 /*
  * Then, in a process that joined its pid namespace (enter_pids and fork): all

@@ -27,6 +27,7 @@
 #include "daemon/engine/command.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/enter.h"
+#include "daemon/engine/runtime.h"
 #include "daemon/engine/session.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -229,9 +230,11 @@ static int outlet_make(int connection, struct error *err)
 static int command_begin(int connection, struct error *err)
 {
 	cleanup_fd int group = -1;
+	char policy[PATH_MAX];
 
+	runtime_path(self.spec.exec.id, "seccomp", policy);
 	if (outlet_make(connection, err) == -1 || group_open(&group, err) == -1 ||
-	    enter_prepare(&self.enter, SESSION_FD_INIT, self.spec.init, err) == -1)
+	    enter_prepare(&self.enter, SESSION_FD_INIT, self.spec.init, policy, err) == -1)
 		return -1;
 	self.pid = command_fork(&self.spec, &self.enter, group, &self.report_fd, err);
 	if (self.pid == -1)

@@ -16,6 +16,7 @@
 #include "daemon/engine/engine.h"
 #include "daemon/engine/limits.h"
 #include "daemon/engine/netdev.h"
+#include "daemon/engine/policy.h"
 #include "daemon/engine/runtime.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -55,7 +56,6 @@ static const struct item items[] = {
 			  "syslog audit_control audit_read block_suspend linux_immutable bpf perfmon" },
 	{ "lxc.apparmor.profile", "unchanged" }, /* the kernel has the module, no profile is loaded */
 	{ "lxc.no_new_privs", "0" }, /* setuid programs are part of a system container */
-	{ "lxc.seccomp.profile", GUEST_SECCOMP },
 	{ "lxc.seccomp.allow_nesting", "1" }, /* else liblxc, confined by the engine's filter, loads none */
 	{ "lxc.prlimit.core", "0" },
 	{ "lxc.prlimit.nofile", "1024:524288" }, /* as systemd gives its services */
@@ -160,6 +160,23 @@ static int places_set(struct lxc_container *guest, const struct container_messag
 	return item_set(guest, "lxc.cgroup.dir.monitor.pivot", "bulkhead.slice/ended", err);
 }
 
+/* The list of system calls, in a file; also for processes that enter it later (enter.h). */
+static int policy_set(struct lxc_container *guest, const struct container_message *message, struct error *err)
+{
+	char path[PATH_MAX];
+
+	runtime_path(message->id, "seccomp", path);
+	if (policy_write(POLICY_FOLDER, (enum policy_kind)message->policy, message->denied, message->denied_size, path, err) == -1 ||
+	    item_set(guest, "lxc.seccomp.profile", path, err) == -1)
+		return -1;
+	if (message->policy != POLICY_NESTING)
+		return 0;
+	/* A user namespace within may mount proc and sysfs only where they are seen without covers. */
+	if (item_set(guest, "lxc.mount.entry", "proc dev/.lxc/proc proc create=dir,optional", err) == -1)
+		return -1;
+	return item_set(guest, "lxc.mount.entry", "sys dev/.lxc/sys sysfs create=dir,optional", err);
+}
+
 /* Who runs its command, and where. */
 static int command_set(struct lxc_container *guest, const struct container_message *message, const struct account *account,
 		       struct error *err)
@@ -205,7 +222,7 @@ struct lxc_container *guest_new(const struct container_message *message, const s
 	if (failed == -1 || item_set(guest, "lxc.uts.name", message->name, err) == -1 ||
 	    item_print(guest, err, "lxc.idmap", "u 0 %u %u", message->id_base, (unsigned)ID_RANGE) == -1 ||
 	    item_print(guest, err, "lxc.idmap", "g 0 %u %u", message->id_base, (unsigned)ID_RANGE) == -1 ||
-	    places_set(guest, message, err) == -1 || limits_set(guest, message, err) == -1 ||
+	    places_set(guest, message, err) == -1 || policy_set(guest, message, err) == -1 || limits_set(guest, message, err) == -1 ||
 	    network_set(guest, message, err) == -1) {
 		lxc_container_put(guest);
 		return NULL;

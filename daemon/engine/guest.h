@@ -8,9 +8,6 @@
 
 #include <sys/types.h>
 
-/* The list of system calls that its programs may not make; also of processes that enter it later (policy.h). */
-#define GUEST_SECCOMP "/usr/share/bulkhead/seccomp/default"
-
 struct account;
 struct container_message;
 struct error;

@@ -19,6 +19,7 @@
 #include "daemon/engine/helper.h"
 #include "daemon/engine/init.h"
 #include "daemon/engine/layer.h"
+#include "daemon/engine/nesting.h"
 #include "daemon/engine/remains.h"
 #include "daemon/engine/runtime.h"
 #include "daemon/engine/session.h"
@@ -115,6 +116,7 @@ static void ended(struct container *c)
 		waiters_answer(&c->start_waiters, self.answer, &err);
 	}
 	waiters_answer(&c->end_waiters, self.answer, NULL);
+	nesting_update();
 	if (c->cleaner != NULL)
 		return; /* stopped again before it was clean, and had not been started */
 	c->cleaner = remains_clean(self.loop, c, cleaned, c);
@@ -230,6 +232,7 @@ static void helper_late(void *data)
 
 static int helper_begin(struct container *c, struct error *err)
 {
+	nesting_update();
 	pid_t pid = helper_fork(c, &c->result_fd, err);
 	if (pid == -1)
 		return -1;
@@ -424,6 +427,7 @@ void lifecycle_found(struct container *c, int monitor, int init, const struct ru
 		copies_release(c);
 		c->frozen = cgroup_frozen(group);
 		c->state = CONTAINER_STATE_RUNNING;
+		nesting_update();
 		return;
 	}
 	remains_network_close(c);
@@ -441,5 +445,6 @@ int lifecycle_init(struct loop *loop, const struct hostcfg *cfg, lifecycle_answe
 		return -1;
 	if (tree_sweep(loop, ENGINE_CONTAINERS, err) == -1)
 		complain(err); /* what is left takes room, and nothing else */
+	nesting_update();
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "daemon/engine/policy.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -140,6 +141,62 @@ struct policy *policy_read(const char *path, struct error *err)
 	error_wrap(err, "%s", path);
 	policy_free(policy);
 	return NULL;
+}
+
+static bool is_denied(const char *name, size_t length, const char *denied, size_t size)
+{
+	for (size_t at = 0; at < size; at += strlen(denied + at) + 1)
+		if (strlen(denied + at) == length && strncmp(denied + at, name, length) == 0)
+			return true;
+	return false;
+}
+
+/* The lines of one list, but for those that a call denied as a whole makes idle. */
+static int list_append(FILE *out, const char *folder, const char *name, const char *denied, size_t size, struct error *err)
+{
+	char path[PATH_MAX];
+	cleanup_free char *text = NULL;
+
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	if (file_read(path, POLICY_SIZE_MAX, &text, NULL, err) == -1)
+		return -1;
+	char *next = text;
+	for (char *line; (line = strsep(&next, "\n")) != NULL;)
+		if (line[0] != '#' && line[0] != '\0' && !is_denied(line, strcspn(line, " "), denied, size))
+			fprintf(out, "%s\n", line);
+	return 0;
+}
+
+static int denied_append(FILE *out, const char *denied, size_t size, struct error *err)
+{
+	for (size_t at = 0; at < size; at += strlen(denied + at) + 1) {
+		const char *name = denied + at;
+		if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name) ||
+		    seccomp_syscall_resolve_name(name) == __NR_SCMP_ERROR)
+			return error_field(err, "seccomp.deny", "%.64s is not a system call", name);
+		fprintf(out, "%s errno 1\n", name);
+	}
+	return 0;
+}
+
+int policy_write(const char *folder, enum policy_kind kind, const char *denied, size_t size, const char *path, struct error *err)
+{
+	cleanup_free char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+
+	if (out == NULL)
+		return error_set(err, ENOMEM, "no memory for a list of system calls");
+	int result = list_append(out, folder, "default", denied, size, err);
+	if (result == 0 && kind != POLICY_NESTING)
+		result = list_append(out, folder, "users", denied, size, err);
+	if (result == 0 && kind == POLICY_STRICT)
+		result = list_append(out, folder, "strict", denied, size, err);
+	if (result == 0)
+		result = denied_append(out, denied, size, err);
+	if (fclose(out) != 0 && result == 0)
+		result = error_set(err, ENOMEM, "no memory for a list of system calls");
+	return result == -1 ? -1 : file_write(path, text, length, 0600, err);
 }
 
 void policy_free(struct policy *policy)

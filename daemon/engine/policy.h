@@ -12,8 +12,22 @@
 #ifndef BULKHEAD_POLICY_H
 #define BULKHEAD_POLICY_H
 
+#include <stddef.h>
+
+#include "daemon/lib/protocol.h"
+
 struct error;
 struct policy;
+
+/* The lists that are put together: default always, users unless for nesting, strict. */
+#define POLICY_FOLDER "/usr/share/bulkhead/seccomp"
+
+/*
+ * Puts a container's list together: that of its kind, and the calls that are denied
+ * besides, EPERM whatever their arguments (names, NUL after each). err->field is
+ * "seccomp.deny" for one that the kernel has not. folder: of the lists.
+ */
+int policy_write(const char *folder, enum policy_kind kind, const char *denied, size_t size, const char *path, struct error *err);
 
 /* Reads the list. NULL with err. */
 struct policy *policy_read(const char *path, struct error *err);

@@ -138,7 +138,7 @@ int runtime_read(const char id[ID_TEXT], struct container_message *ret_message, 
 
 void runtime_remove(const char id[ID_TEXT], bool keep)
 {
-	static const char *const files[] = { "state", "message", "resolv.conf", "held" };
+	static const char *const files[] = { "state", "message", "resolv.conf", "held", "seccomp" };
 	static const char *const logs[] = { "console.log", "console.log.1", "lxc.log" };
 	static const char *const folders[] = { "rootfs", "mount", "lower", NULL };
 	char path[PATH_MAX];

@@ -8,6 +8,7 @@
  *   rootfs       mount point, used in the container's own mount namespace
  *   console.log  what it wrote to its console, RUNTIME_CONSOLE_MAX bytes at most
  *   held         its processes are held for a copy (copies.h)
+ *   seccomp      the list of system calls that its programs may not make (policy.h)
  *   lxc.log      liblxc's complaints, warnings and errors alone
  *
  * It is a tmpfs of its own, a tenth of memory at most.

@@ -98,6 +98,8 @@ static int container_check(const struct container_message *container, struct err
 		return error_set(err, EBADMSG, "a container frame has %u layers", container->layer_count);
 	if (words_check(container->command, container->command_size, COMMAND_MAX, "command", err) == -1)
 		return -1;
+	if (words_check(container->denied, container->denied_size, DENIED_MAX, "list of system calls", err) == -1)
+		return -1;
 	return words_check(container->environment, container->environment_size, ENVIRONMENT_MAX, "environment", err);
 }
 

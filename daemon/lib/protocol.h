@@ -96,6 +96,7 @@ enum {
 	ENVIRONMENT_MAX = 8192,   /* "KEY=value", NUL after each */
 	LABEL_TEXT = 64,          /* one DNS label and NUL */
 	CPUS_TEXT = 64,           /* "0-3,7" */
+	DENIED_MAX = 2048,        /* names of system calls, NUL after each */
 	EXEC_COMMAND_MAX = 32768, /* a script may be an argument */
 	EXEC_OUTPUT_MAX = 1 << 20, /* of each stream of a command */
 	USER_TEXT = 128,          /* "user" or "user:group", names or numbers */
@@ -163,6 +164,14 @@ enum container_wanted {
 	CONTAINER_WANTED_RUNNING,
 };
 
+/* Which list of system calls its programs may not make. */
+enum policy_kind {
+	POLICY_DEFAULT,
+	POLICY_STRICT,  /* for services: no mounts, namespaces, tracing either */
+	POLICY_NESTING, /* for containers in it: user namespaces */
+	POLICY_KINDS,
+};
+
 struct container_message {
 	char id[ID_TEXT], project[ID_TEXT], realm[ID_TEXT];
 	char name[CONTAINER_NAME_MAX + 1];
@@ -187,9 +196,12 @@ struct container_message {
 	char user[USER_TEXT];       /* who runs the command; "": root. Looked up in the container's own /etc/passwd */
 	char folder[FOLDER_TEXT];  /* where it begins, absolute; "": / */
 	uint32_t stop_signal;       /* asks it to end; 0: the usual one */
+	uint32_t policy;            /* enum policy_kind */
+	uint32_t denied_size;       /* bytes used in denied */
 	uint32_t reserved;
 	uint64_t read_max, write_max; /* of the data disk, bytes a second; 0: no limit */
 	char cpus[CPUS_TEXT];       /* that it may run on, as in cpuset.cpus; "": all */
+	char denied[DENIED_MAX];    /* system calls that it may not make besides */
 };
 
 /*

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "daemon/engine/copies.h"
+#include "daemon/engine/nesting.h"
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/helper.h"
@@ -68,6 +69,7 @@ static int cancels;
 bool copies_touch(const char *id) { return id != NULL && copied; }
 void copies_cancel(const char *id) { cancels += id != NULL; }
 void copies_release(struct container *c) { (void)c; }
+void nesting_update(void) {}
 void session_kill(const char *id) { (void)id; }
 void remains_flows_forget(const struct container *c) { (void)c; }
 void remains_kill(struct container *c) { c->killed = true; }

@@ -7,6 +7,7 @@
 #   $(O)/bulkhead.efi       UKI: kernel, microcode, initramfs, command line
 #   $(O)/bulkhead.img       raw GPT disk, BIOS and UEFI
 #   $(O)/guest.tar          a small Debian with a web server
+#   $(O)/system.tar         one whose init is systemd
 #
 # The kernel's folder gives $(O)/kernel/bzImage, a stamp for its hardening, and, by the variables below, microcode and firmware.
 
@@ -66,6 +67,10 @@ $(O)/bulkhead.img: $(O)/bulkhead.efi $(BZIMAGE) $(O)/initrd $(O)/cmdline build/d
 $(O)/guest.tar: build/lock/guest.lock build/unpack build/guest/make $(wildcard build/guest/*) $(EPOCH)
 	$(call note,GUEST,$@)
 	$(Q)O=$(O) build/guest/make $@
+
+$(O)/system.tar: build/lock/system.lock build/unpack build/guest/system build/guest/web.service $(EPOCH)
+	$(call note,GUEST,$@)
+	$(Q)O=$(O) build/guest/system $@
 
 # -- the same bits twice --
 .PHONY: test-reproducible

@@ -41,7 +41,7 @@ $(foreach f,$(FUZZERS),$(eval $(call test_program,fuzz/$(notdir $f),tests/fuzz/$
 TESTS_WANTED := $(patsubst tests/%,%,$(or $(TESTS),unit/ fuzz/ kernel/ boot/ api/))
 TESTS_MACHINE := $(filter boot% api% bench% *%,$(TESTS_WANTED))
 TESTS_NEED := $(if $(filter unit% *%,$(TESTS_WANTED)),$(UNITS)) $(if $(filter fuzz% *%,$(TESTS_WANTED)),$(FUZZERS)) \
-	$(if $(TESTS_MACHINE),$(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/bin-san/bulkheadd-fake $(O)/bin/hostile) \
+	$(if $(TESTS_MACHINE),$(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/system.tar $(O)/bin-san/bulkheadd-fake $(O)/bin/hostile) \
 	$(if $(filter kernel% *%,$(TESTS_WANTED)),$(O)/kernel/bzImage)
 
 .PHONY: test units fuzz bench

@@ -6,6 +6,7 @@
 #   make fuzz                     changes the corpus at random, a minute each target (build/enter make fuzz FUZZ_SECONDS=600: longer);
 #                                 inputs that reach new code are kept in $(O)/fuzz/, worth a look and perhaps a place in the corpus
 #   make bench                    figures, medians of 5
+#   make bench-containers         containers against LXC and Incus, COUNT=20 of each
 #
 # A unit is tests/unit/test_<noun>.c: one cmocka binary, sanitised, linked with what it uses of daemon/lib, and with the sources, libraries
 # and linker words of lines in it that look like this:   // link: daemon/api/route.c -lsqlite3 -Wl,--wrap=fsync
@@ -80,3 +81,11 @@ fuzz: $(FUZZERS_COVERAGE)
 
 bench: $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar
 	$(Q)O='$(O)' tests/bench/bench
+
+$(O)/peers.erofs: build/lock/peers.lock build/unpack $(wildcard tests/bench/peers/*) $(O)/guest.tar
+	$(call note,PEERS,$@)
+	$(Q)O='$(O)' tests/bench/peers/make $@
+
+.PHONY: bench-containers
+bench-containers: $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/peers.erofs
+	$(Q)O='$(O)' tests/bench/containers $(COUNT)

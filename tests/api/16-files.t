@@ -19,7 +19,7 @@ put() { # PATH FILE [MORE OF THE QUERY]
 get() { # PATH: into $LOGS/got, which `api` does not keep byte for byte
 	STATUS=$(curl -sk --max-time 300 -o "$LOGS/got" -D "$LOGS/got.head" -w '%{http_code}' --connect-to "::127.0.0.1:$PORT_HTTPS" \
 		-H "Authorization: Bearer $TOKEN" "https://api.$DOMAIN/api/v1$files?path=$1")
-	HEADERS=$(tr -d '\r' <"$LOGS/got.head" | tr A-Z a-z) BODY=$(head -c 4000 "$LOGS/got" | tr -d '\000')
+	HEADERS=$(tr -d '\r' <"$LOGS/got.head" | tr '[:upper:]' '[:lower:]') BODY=$(head -c 4000 "$LOGS/got" | tr -d '\000')
 }
 sum() { sha256sum <"$1" | cut -c1-64; }
 

@@ -119,7 +119,7 @@ api_json POST /tokens '{"name":"thief","role":"admin"}'
 thief=$(field .token)
 is "$(TOKEN=$thief; open_session "$session" "${websocket[@]}")" 404 'nor with the token of another'
 is "$(open_session "$session" "${websocket[@]}" -D "$LOGS/head")" 101 'its own token does'
-like "$(tr -d '\r' <"$LOGS/head" | tr A-Z a-z)" 'sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk\+xoo=' 'as RFC 6455 says'
+like "$(tr -d '\r' <"$LOGS/head" | tr '[:upper:]' '[:lower:]')" 'sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk\+xoo=' 'as RFC 6455 says'
 is "$(od -An -tx1 "$LOGS/frames" | tr -d ' \n')" "$(printf '\202\004\001hi\n\201\053{"type":"exit","exit_code":0,"signal":null}\210\002\003\350' | od -An -tx1 | tr -d ' \n')" 'the frames are those of the RFC'
 is "$(open_session "$session" "${websocket[@]}")" 404 'a second time it is not there'
 api_json POST "/containers/$box/exec" '{"command":["id"],"attach":true,"stdin":""}'

@@ -118,10 +118,11 @@ answers 404 'nor makes one'
 TOKEN=$admin
 for i in {3..16}; do snapshot "n$i"; done
 answers 201 'sixteen are made'
+last=$SNAPSHOT
 snapshot one-more
 refused 409 limit - 'and no more'
 api_json POST "$path/freeze" '{}'
-api DELETE "/snapshots/$SNAPSHOT"
+api DELETE "/snapshots/$last"
 api DELETE "/snapshots/$second"
 answers 204 'one is deleted'
 api GET "/snapshots/$second"

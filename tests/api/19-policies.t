@@ -18,7 +18,7 @@ lab_start usual
 usual=$LAB usual_url=$LAB_URL
 lab_start strict '{"seccomp":{"policy":"strict"}}'
 strict=$LAB strict_url=$LAB_URL
-lab_start denied '{"seccomp":{"deny":["mkdirat","mkdir"]}}'
+lab_start denied '{"seccomp":{"deny":["symlinkat","symlink"]}}'
 denied=$LAB denied_url=$LAB_URL
 lab_start nested '{"seccomp":{"policy":"nesting"}}'
 nested=$LAB nested_url=$LAB_URL
@@ -29,18 +29,18 @@ is "$(seen "$strict" .seccomp.policy)" strict 'so is another'
 # -- default --
 at "$usual" "$usual_url"
 runs 'a usual container' wait_until 60 lab_up
-is "$(lab 'mount -t tmpfs none /mnt && umount /mnt && echo mounted')" mounted 'may mount'
-is "$(lab 'unshare -m true && echo apart')" apart 'and make namespaces'
-like "$(lab 'unshare -U true 2>&1')" 'not permitted' 'but those of users'
+is "$(lab 'mkdir -p /mnt; busybox mount -t tmpfs none /mnt && busybox umount /mnt && echo mounted')" mounted 'may mount'
+is "$(lab 'busybox unshare -m true && echo apart')" apart 'and make namespaces'
+like "$(lab 'busybox unshare -U true 2>&1')" 'not permitted' 'but those of users'
 
 # -- strict --
 at "$strict" "$strict_url"
 runs 'a strict container' wait_until 60 lab_up
-like "$(lab 'mount -t tmpfs none /mnt 2>&1')" 'denied|not permitted' 'may not mount'
-like "$(lab 'unshare -m true 2>&1')" 'not permitted' 'make no namespaces'
-like "$(lab 'unshare -u true 2>&1')" 'not permitted' 'none at all'
-like "$(lab 'hostname x 2>&1')" 'not permitted' 'not rename itself'
-run_in "$strict" 'mount -t tmpfs none /mnt 2>&1; echo $?'
+like "$(lab 'busybox mount -t tmpfs none /mnt 2>&1')" 'denied|not permitted' 'may not mount'
+like "$(lab 'busybox unshare -m true 2>&1')" 'not permitted' 'make no namespaces'
+like "$(lab 'busybox unshare -u true 2>&1')" 'not permitted' 'none at all'
+like "$(lab 'busybox hostname x 2>&1')" 'not permitted' 'not rename itself'
+run_in "$strict" 'busybox mount -t tmpfs none /mnt 2>&1; echo $?'
 unlike "$OUT" '^0' 'nor may what enters it'
 run_in "$strict" 'ls / | grep -c etc; id -u; (sleep 0.1 & wait); echo all'
 is "$(tr '\n' ' ' <<<"$OUT")" '1 0 all ' 'which works otherwise'
@@ -51,33 +51,33 @@ is "$STATUS $(lab 'cat /srv/file')" '204 hello' 'files go in'
 # -- a list --
 at "$denied" "$denied_url"
 runs 'a container with calls denied' wait_until 60 lab_up
-like "$(lab 'mkdir /srv/x 2>&1')" 'not permitted' 'may not make them'
-run_in "$denied" 'mkdir /srv/x 2>&1; touch /srv/y && echo made'
+like "$(lab 'ln -s a /srv/x 2>&1')" 'not permitted' 'may not make them'
+run_in "$denied" 'ln -s a /srv/x 2>&1; touch /srv/y && echo made'
 like "$OUT" $'not permitted\nmade' 'nor may what enters it, which may all else'
 
 # -- nesting --
 at "$nested" "$nested_url"
 runs 'a container for nesting' wait_until 60 lab_up
-is "$(lab 'unshare -Ur sh -c "id -u; cat /proc/self/uid_map" 2>&1' | tr -s ' \n' ' ')" '0 0 0 1 ' 'may make user namespaces'
-is "$(lab 'unshare -Urpf --mount-proc sh -c "echo \$\$; ls /proc | grep -c \"^[0-9]\"" 2>&1' | tr '\n' ' ')" '1 2 ' 'and a container within, with a proc of its own' || true
+is "$(lab 'busybox unshare -Ur sh -c "id -u; cat /proc/self/uid_map" 2>&1' | tr -s ' \n' ' ')" '0 0 0 1 ' 'may make user namespaces'
+is "$(lab 'busybox unshare -Urpf --mount-proc busybox sh -c "echo \$\$; ls /proc | grep -c \"^[0-9]\"" 2>&1' | tr '\n' ' ')" '1 3 ' 'and a container within, with a proc of its own'
 at "$usual" "$usual_url"
-like "$(lab 'unshare -U true 2>&1')" 'not permitted' 'while it runs, others still may not'
+like "$(lab 'busybox unshare -U true 2>&1')" 'not permitted' 'while it runs, others still may not'
 at "$strict" "$strict_url"
-like "$(lab 'unshare -U true 2>&1')" 'not permitted' 'none of them'
+like "$(lab 'busybox unshare -U true 2>&1')" 'not permitted' 'none of them'
 
 # -- changed --
 api_json PATCH "/containers/$usual" '{"seccomp":{"policy":"strict","deny":["ptrace"]}}'
 answers 200 'a policy is changed'
 is "$(field '.seccomp | tojson')" '{"policy":"strict","deny":["ptrace"]}' 'and told'
 at "$usual" "$usual_url"
-is "$(lab 'mount -t tmpfs none /mnt && umount /mnt && echo mounted')" mounted 'which holds from the next start'
+is "$(lab 'mkdir -p /mnt; busybox mount -t tmpfs none /mnt && busybox umount /mnt && echo mounted')" mounted 'which holds from the next start'
 api POST "/containers/$usual/restart?timeout=0"
 runs 'that comes' wait_until 60 lab_up
-like "$(lab 'mount -t tmpfs none /mnt 2>&1')" 'denied|not permitted' 'and holds'
+like "$(lab 'busybox mount -t tmpfs none /mnt 2>&1')" 'denied|not permitted' 'and holds'
 admin_ssh restart engine </dev/null >/dev/null 2>&1 || true
 wait_until 60 api_up
 at "$nested" "$nested_url"
-is "$(lab 'unshare -Ur id -u 2>&1')" 0 'a new engine lets those for nesting go on'
+is "$(lab 'busybox unshare -Ur id -u 2>&1')" 0 'a new engine lets those for nesting go on'
 api DELETE "/containers/$nested"
 answers 204 'the one for nesting is deleted'
 

@@ -3,7 +3,8 @@
  * fake_engine: a stand-in for the engine role, for trying api and gate without
  * containers. It answers every request after a moment and writes what it was
  * told to standard error. The container's name chooses what happens: "fails"
- * does not start, "hangs" never answers, "crashes" ends this process.
+ * does not start, "hangs" never answers, "crashes" ends this process. What is done
+ * inside of containers, and copies, go as the word in /data/fake says: "fail", "hang", "gone" or well.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/engine/puller.h"
@@ -103,6 +105,96 @@ static void image_import(const struct message *message)
 		content_send(message->serial, image->digest);
 }
 
+static bool told_to(const char *word)
+{
+	struct error err = ERROR_INIT;
+	cleanup_free char *text = NULL;
+
+	return file_read("/data/fake", 64, &text, NULL, &err) == 0 && strncmp(text, word, strlen(word)) == 0;
+}
+
+/* One at a time: the process in the container. */
+static struct {
+	struct exec_message message;
+	struct channel *channel;
+	int connection, end; /* the second is the channel's */
+} session = { .connection = -1 };
+
+static void session_says(struct channel *channel, struct message *message, void *data)
+{
+	/* "hi" as output, and the close, as the real one would send them. */
+	static const char frames[] = "\x82\x03\x01hi\x88\x02\x03\xe8";
+	struct exec_end_message end = { .mode = 0644, .bytes = 6 };
+	struct error err = ERROR_INIT;
+
+	(void)data;
+	if (message->type != MESSAGE_EXEC_GO) {
+		log_info("a session has lost its client");
+		fd_cleanup(&session.connection);
+		return;
+	}
+	log_info("go, action %u, connection %d", session.message.action, message->fd != -1);
+	if (message->fd != -1)
+		session.connection = fcntl(message->fd, F_DUPFD_CLOEXEC, 0);
+	if (told_to("hang"))
+		return;
+	if (session.connection != -1 && write(session.connection, frames, sizeof frames - 1) == -1)
+		log_error("no connection");
+	if (told_to("fail")) {
+		end.code = ENOENT;
+		strcpy(end.field, "path");
+		strcpy(end.message, "/x: No such file or directory");
+	}
+	if (!told_to("gone") && channel_send(channel, MESSAGE_EXEC_END, 0, &end, sizeof end, -1, &err) == -1)
+		log_error("%s", err.message);
+	if (told_to("gone"))
+		shutdown(session.end, SHUT_RDWR);
+	fd_cleanup(&session.connection);
+}
+
+static void exec_begin(const struct message *message)
+{
+	struct error err = ERROR_INIT;
+	int pair[2];
+
+	session.message = *(const struct exec_message *)message->payload;
+	log_info("exec action %u attach %u '%.40s'", session.message.action, session.message.attach, session.message.command);
+	if (told_to("refuse")) {
+		result_send(message->serial, EEXIST, "", "the container is frozen");
+		return;
+	}
+	if (session.message.action == EXEC_PULL && write(message->fd, "pulled", 6) != 6)
+		log_error("the file cannot be written");
+	/* Those that hang are left to their clients. */
+	if (!told_to("hang"))
+		channel_free(session.channel);
+	session.channel = NULL;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		return;
+	session.end = pair[0];
+	session.channel = channel_new(loop, pair[0], session_says, NULL, &err);
+	if (session.channel == NULL ||
+	    channel_send(api, MESSAGE_EXEC_REPLY, message->serial, NULL, 0, pair[1], &err) == -1)
+		log_error("%s", err.message);
+	close(pair[1]);
+}
+
+static void copy_begin(const struct message *message)
+{
+	const struct copy_message *copy = message->payload;
+	const struct copy_reply_message answer = { .entries = 5, .bytes = 50 };
+	struct error err = ERROR_INIT;
+
+	log_info("copy %.24s %u to %.24s %u snapshot %u replace %u", copy->from, copy->from_base, copy->to, copy->to_base, copy->snapshot,
+		 copy->replace);
+	if (told_to("hang"))
+		return;
+	if (told_to("fail"))
+		result_send(message->serial, ENOSPC, "", "the data disk is full");
+	else if (channel_send(api, MESSAGE_COPY_REPLY, message->serial, &answer, sizeof answer, -1, &err) == -1)
+		log_error("%s", err.message);
+}
+
 static void engine_message(struct channel *channel, struct message *message, void *data)
 {
 	struct error err = ERROR_INIT;
@@ -139,6 +231,19 @@ static void engine_message(struct channel *channel, struct message *message, voi
 	case MESSAGE_CONTAINER_STOP:
 		state_send(container->id, CONTAINER_STATE_STOPPED, "");
 		result_send(message->serial, 0, "", "");
+		break;
+	case MESSAGE_CONTAINER_DELETE:
+		log_info("delete %.24s", container->id);
+		result_send(message->serial, 0, "", "");
+		break;
+	case MESSAGE_EXEC:
+		exec_begin(message);
+		break;
+	case MESSAGE_COPY:
+		copy_begin(message);
+		break;
+	case MESSAGE_SNAPSHOT_SYNC:
+		log_info("sync snapshot %.24s", container->id);
 		break;
 	case MESSAGE_IMAGE_SYNC:
 	case MESSAGE_HELLO:

@@ -10,7 +10,7 @@
 
 #include "daemon/api/api.h"
 #include "daemon/api/confinement.h"
-#include "daemon/api/containers.h"
+#include "daemon/api/container.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/request.h"
 #include "daemon/api/resources.h"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/api/api.h"
-#include "daemon/api/containers.h"
+#include "daemon/api/container.h"
 #include "daemon/api/operation.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/request.h"

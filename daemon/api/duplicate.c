@@ -9,7 +9,7 @@
 
 #include "daemon/api/allocate.h"
 #include "daemon/api/api.h"
-#include "daemon/api/containers.h"
+#include "daemon/api/container.h"
 #include "daemon/api/copy.h"
 #include "daemon/api/idempotency.h"
 #include "daemon/api/lifecycle.h"

@@ -6,7 +6,7 @@
 
 #include "daemon/api/api.h"
 #include "daemon/api/auth.h"
-#include "daemon/api/containers.h"
+#include "daemon/api/container.h"
 #include "daemon/api/resources.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/protocol.h"

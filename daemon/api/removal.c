@@ -8,7 +8,7 @@
 
 #include "daemon/api/allocate.h"
 #include "daemon/api/api.h"
-#include "daemon/api/containers.h"
+#include "daemon/api/container.h"
 #include "daemon/api/operation.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/request.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "daemon/api/api.h"
-#include "daemon/api/containers.h"
+#include "daemon/api/container.h"
 #include "daemon/api/lifecycle.h"
 #include "daemon/api/merge.h"
 #include "daemon/api/operation.h"

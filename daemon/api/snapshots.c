@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "daemon/api/api.h"
-#include "daemon/api/containers.h"
+#include "daemon/api/container.h"
 #include "daemon/api/copy.h"
 #include "daemon/api/idempotency.h"
 #include "daemon/api/name.h"

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/api/api.h"
-#include "daemon/api/containers.h"
+#include "daemon/api/container.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"

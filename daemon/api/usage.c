@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/api/api.h"
-#include "daemon/api/containers.h"
+#include "daemon/api/container.h"
 #include "daemon/api/request.h"
 #include "daemon/api/resources.h"
 #include "daemon/lib/error.h"

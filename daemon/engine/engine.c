@@ -13,10 +13,8 @@
 
 #include "daemon/engine/adopt.h"
 #include "daemon/engine/cgroup.h"
-#include "daemon/engine/compaction.h"
 #include "daemon/engine/confine.h"
 #include "daemon/engine/container.h"
-#include "daemon/engine/copies.h"
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/governor.h"
 #include "daemon/engine/inquiry.h"
@@ -30,6 +28,7 @@
 #include "daemon/engine/reply.h"
 #include "daemon/engine/session.h"
 #include "daemon/engine/truth.h"
+#include "daemon/engine/upkeep.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/hostcfg.h"
@@ -212,65 +211,6 @@ static void container_sync(const struct message *message)
 		reply(message->serial, done == 1 ? NULL : &err);
 }
 
-static void compacted(const struct compact_reply_message *result, const struct error *err, void *data)
-{
-	uint64_t *serial = data;
-
-	if (err != NULL)
-		reply(*serial, err);
-	else
-		reply_frame(MESSAGE_COMPACT_REPLY, *serial, result, sizeof *result);
-	free(serial);
-}
-
-static void realm_compact(const struct message *message)
-{
-	const struct compact_message *compact = message->payload;
-	struct error err = ERROR_INIT;
-	uint64_t *serial = malloc(sizeof *serial);
-
-	if (!id_valid(compact->realm))
-		error_field(&err, "realm", "the id is not 24 hexadecimal digits");
-	else if (serial == NULL)
-		error_set(&err, ENOMEM, "no memory to compact a realm");
-	if (serial != NULL)
-		*serial = message->serial;
-	if (err.code != 0 || compaction_begin(engine.loop, compact, compacted, serial, &err) == -1) {
-		free(serial);
-		reply(message->serial, &err);
-	}
-}
-
-static void copied(const struct copy_message *message, uint64_t entries, uint64_t bytes, const struct error *err, void *data)
-{
-	const struct copy_reply_message answer = { .entries = entries, .bytes = bytes };
-	uint64_t *serial = data;
-
-	if (err != NULL) {
-		reply(*serial, err);
-	} else {
-		/* A list that began meanwhile was made before api knew of it. */
-		truth_keep_container(message->to);
-		reply_frame(MESSAGE_COPY_REPLY, *serial, &answer, sizeof answer);
-	}
-	free(serial);
-}
-
-static void copy_begin(const struct message *message)
-{
-	struct error err = ERROR_INIT;
-	uint64_t *serial = malloc(sizeof *serial);
-
-	if (serial == NULL)
-		error_set(&err, ENOMEM, "no memory for a copy");
-	else
-		*serial = message->serial;
-	if (err.code != 0 || copies_begin(engine.loop, message->payload, copied, serial, &err) == -1) {
-		free(serial);
-		reply(message->serial, &err);
-	}
-}
-
 static void api_says(struct channel *channel, struct message *message, void *data)
 {
 	(void)channel;
@@ -326,10 +266,10 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 		inquiry_usage(message);
 		return;
 	case MESSAGE_COMPACT:
-		realm_compact(message);
+		upkeep_compact(engine.loop, message);
 		return;
 	case MESSAGE_COPY:
-		copy_begin(message);
+		upkeep_copy(engine.loop, message);
 		return;
 	case MESSAGE_SNAPSHOT_SYNC:
 		truth_snapshot(message->payload);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "daemon/api/api.h"
-#include "daemon/api/containers.h"
+#include "daemon/api/container.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/removal.h"
 #include "daemon/api/runtime.h"

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "daemon/api/api.h"
-#include "daemon/api/containers.h"
+#include "daemon/api/container.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/store.h"
 #include "daemon/api/sync.h"

@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * containers: the row of one container in its other two shapes.
+ * container: one container's row: as JSON, as the frames for engine and gate, and what
+ * is wanted of it.
  */
 #ifndef BULKHEAD_CONTAINERS_H
 #define BULKHEAD_CONTAINERS_H
+
+#include <jansson.h>
+#include <sqlite3.h>
 
 #include "daemon/api/request.h"
 #include "daemon/lib/protocol.h"
 
 struct api;
 struct error;
+
+/* Rows for container_json(), up to their condition. */
+#define CONTAINER_SELECT \
+	"SELECT c.id, c.project, p.realm, c.name, c.image, i.digest, c.wanted, c.id_base, c.ipv4, c.ipv6, c.port," \
+	" c.command, c.environment, c.memory_max, c.swap_max, c.disk_max, c.cpu_percent, c.cpu_weight, c.pids_max," \
+	" c.merge, c.created, ifnull(r.state, -1), ifnull(r.message, ''), ifnull(r.start_ms, 0)," \
+	" ifnull(r.exit_status, 0), i.name, c.user, c.folder, c.restart, c.labels, c.start_order, c.cpus," \
+	" c.read_max, c.write_max, c.seccomp" \
+	" FROM containers c JOIN projects p ON p.id = c.project JOIN images i ON i.id = c.image" \
+	" LEFT JOIN temp.runtime r ON r.id = c.id WHERE c.deleted IS NULL AND"
+
+json_t *container_json(struct request *request, sqlite3_stmt *row);
 
 /* Answers with the container, or 404 when it has been deleted meanwhile. */
 void container_answer(struct request *request, unsigned int status, const char *id);

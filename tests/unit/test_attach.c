@@ -123,7 +123,7 @@ static void frame(unsigned first, const void *data, size_t size)
 	memcpy(bytes + head, mask, 4);
 	for (size_t i = 0; i < size; i++)
 		bytes[head + 4 + i] = ((const unsigned char *)data)[i] ^ mask[i % 4];
-	for (size_t at = 0; at < head + 4 + size;) {
+	for (size_t at = 0; at < head + 4 + size && bench.ended == 0;) {
 		ssize_t n = send(bench.client, bytes + at, head + 4 + size - at, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n > 0)
 			at += (size_t)n;

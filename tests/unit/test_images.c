@@ -87,6 +87,7 @@ static int bench_open(void **state)
 {
 	(void)state;
 	stub_open();
+	stub.request.received = 1; /* a body came */
 	stub_sql("INSERT INTO realms (id, name, sharing, created) VALUES (?1, ?1, 'realm', 1), ('" B "', 'b', 'realm', 1)", A);
 	stub_sql("INSERT INTO tokens (id, name, hash, role, platform, created) VALUES (?1, '', x'00', 2, 0, 1),"
 		 " ('" TOKEN_AB "', '', x'01', 2, 0, 1)", TOKEN_A);

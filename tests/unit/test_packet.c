@@ -54,7 +54,7 @@ static ssize_t receive(size_t size, int *fds, size_t room, size_t *ret_count)
 
 static void bytes_and_descriptors_travel(void **state)
 {
-	int own[2] = { ends[0], ends[1] }, fds[2];
+	int own[PACKET_FDS_MAX + 1] = { ends[0], ends[1], ends[0], ends[1] }, fds[2];
 	size_t count;
 
 	(void)state;
@@ -89,7 +89,7 @@ static void too_much_is_refused_and_closed(void **state)
 	assert_int_equal(receive(3, fds, 1, &count), -1);
 	assert_int_equal(errno, EMSGSIZE);
 	assert_int_equal(open_fds(), before);
-	assert_int_equal(send_word("x", own, 3), -1);
+	assert_int_equal(send_word("x", own, PACKET_FDS_MAX + 1), -1);
 	assert_int_equal(errno, EINVAL);
 }
 

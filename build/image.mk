@@ -8,6 +8,7 @@
 #   $(O)/bulkhead.img       raw GPT disk, BIOS and UEFI
 #   $(O)/guest.tar          a small Debian with a web server
 #   $(O)/system.tar         one whose init is systemd
+#   $(O)/node.tar           one with a server on Debian's nodejs
 #
 # The kernel's folder gives $(O)/kernel/bzImage, a stamp for its hardening, and, by the variables below, microcode and firmware.
 
@@ -71,6 +72,10 @@ $(O)/guest.tar: build/lock/guest.lock build/unpack build/guest/make $(wildcard b
 $(O)/system.tar: build/lock/system.lock build/unpack build/guest/system build/guest/web.service $(EPOCH)
 	$(call note,GUEST,$@)
 	$(Q)O=$(O) build/guest/system $@
+
+$(O)/node.tar: build/lock/node.lock build/unpack build/guest/node build/guest/server.js $(EPOCH)
+	$(call note,GUEST,$@)
+	$(Q)O=$(O) build/guest/node $@
 
 # -- the same bits twice --
 .PHONY: test-reproducible

@@ -7,6 +7,8 @@
 #                                 inputs that reach new code are kept in $(O)/fuzz/, worth a look and perhaps a place in the corpus
 #   make bench                    figures, medians of 5
 #   make bench-containers         containers against LXC and Incus, COUNT=20 of each
+#   make bench-idle               COUNT=200 idle containers in 16 GB
+#   make bench-density            memory of COUNT=30 servers on nodejs, against one, and against Incus
 #
 # A unit is tests/unit/test_<noun>.c: one cmocka binary, sanitised, linked with what it uses of daemon/lib, and with the sources, libraries
 # and linker words of lines in it that look like this:   // link: daemon/api/route.c -lsqlite3 -Wl,--wrap=fsync
@@ -82,10 +84,14 @@ fuzz: $(FUZZERS_COVERAGE)
 bench: $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar
 	$(Q)O='$(O)' tests/bench/bench
 
-$(O)/peers.erofs: build/lock/peers.lock build/unpack $(wildcard tests/bench/peers/*) $(O)/guest.tar
+$(O)/peers.erofs: build/lock/peers.lock build/unpack $(wildcard tests/bench/peers/*) $(O)/guest.tar $(O)/node.tar
 	$(call note,PEERS,$@)
 	$(Q)O='$(O)' tests/bench/peers/make $@
 
-.PHONY: bench-containers
+.PHONY: bench-containers bench-density bench-idle
+bench-idle: $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar
+	$(Q)O='$(O)' tests/bench/idle $(COUNT)
+bench-density: $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/node.tar $(O)/peers.erofs
+	$(Q)O='$(O)' tests/bench/density $(COUNT)
 bench-containers: $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/peers.erofs
 	$(Q)O='$(O)' tests/bench/containers $(COUNT)

@@ -93,6 +93,24 @@ static int image_apply(struct store *store, const char *image, struct spec *spec
 	return 0;
 }
 
+/* What an exported container takes along, where the body says nothing else. */
+static int settings_apply(struct request *request, const char *image, struct spec *spec, struct error *err)
+{
+	static const char *const keys[] = { "limits", "restart", "labels", "start_order", "seccomp", "port" };
+	cleanup_query sqlite3_stmt *row = store_query(request->api->store, err, "SELECT settings FROM images WHERE id = ?", "s", image);
+	int step = row == NULL ? -1 : query_step(row, err);
+
+	if (step != 1 || *query_text(row, 0) == '\0')
+		return step == -1 ? -1 : 0;
+	cleanup_json json_t *settings = json_loads(query_text(row, 0), 0, NULL);
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		json_t *value = json_object_get(settings, keys[i]);
+		if (value != NULL && json_object_get(request->json, keys[i]) == NULL && json_object_set(request->json, keys[i], value) == -1)
+			return error_set(err, ENOBUFS, "no memory for a container");
+	}
+	return spec_read(request->json, spec, err);
+}
+
 static int container_insert(struct request *request, const struct spec *spec, const char *image, const char *id,
 			    struct error *err)
 {
@@ -178,7 +196,7 @@ void containers_create(struct request *request)
 		return;
 	}
 	id_generate(id);
-	if (image_apply(store, image, &spec, &err) == -1 || container_insert(request, &spec, image, id, &err) == -1 || merge_decide(store, id, &err) == -1 ||
+	if (settings_apply(request, image, &spec, &err) == -1 || image_apply(store, image, &spec, &err) == -1 || container_insert(request, &spec, image, id, &err) == -1 || merge_decide(store, id, &err) == -1 ||
 	    idempotency_record(request, id, &err) == -1 || store_commit(store, &err) == -1)
 		goto fail;
 	lifecycle_begin(request->api, id, request, 201, wait);

@@ -121,10 +121,10 @@ static int row_insert(struct store *store, const char *id, const struct image_so
 	if (store_begin(store, err) == -1)
 		return -1;
 	if (store_do(store, err,
-		     "INSERT INTO images (id, realm, name, digest, bytes, entries, config, created)"
-		     " VALUES (?, nullif(?, ''), ?, ?, ?, ?, ?, ?)",
-		     "ssssiisi", id, source->realm, source->name, content->digest, (int64_t)content->bytes,
-		     (int64_t)content->entries, text, time_now_ms()) == 0 &&
+		     "INSERT INTO images (id, realm, name, digest, bytes, entries, config, created, settings)"
+		     " VALUES (?, nullif(?, ''), ?, ?, ?, ?, ?, ?, ?)",
+		     "ssssiisis", id, source->realm, source->name, content->digest, (int64_t)content->bytes,
+		     (int64_t)content->entries, text, time_now_ms(), content->settings) == 0 &&
 	    layers_insert(store, id, content, err) == 0 && store_commit(store, err) == 0)
 		return 0;
 	store_rollback(store);

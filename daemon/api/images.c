@@ -24,7 +24,7 @@
 #include "daemon/lib/log.h"
 
 #define SELECT \
-	"SELECT id, realm, name, digest, bytes, entries, created, config, (SELECT json_group_array(digest) FROM" \
+	"SELECT id, realm, name, digest, bytes, entries, created, config, settings, (SELECT json_group_array(digest) FROM" \
 	" (SELECT digest FROM image_layers WHERE image = images.id ORDER BY position)) FROM images"
 
 /* Images of the host are seen by everybody. */
@@ -35,11 +35,13 @@ static json_t *image_json(struct request *request, sqlite3_stmt *row)
 	json_t *realm = *query_text(row, 1) == '\0' ? json_null() : json_string(query_text(row, 1));
 	json_t *config = *query_text(row, 7) == '\0' ? json_null() : json_loads(query_text(row, 7), 0, NULL);
 
+	json_t *settings = *query_text(row, 8) == '\0' ? json_null() : json_loads(query_text(row, 8), 0, NULL);
+
 	(void)request;
-	return json_pack("{s:s, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "id", query_text(row, 0), "realm", realm, "name",
+	return json_pack("{s:s, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "id", query_text(row, 0), "realm", realm, "name",
 			 query_text(row, 2), "digest", query_text(row, 3), "bytes", (json_int_t)query_int(row, 4),
-			 "entries", (json_int_t)query_int(row, 5), "layers", json_loads(query_text(row, 8), 0, NULL), "config",
-			 config, "created_at", time_json(query_int(row, 6)));
+			 "entries", (json_int_t)query_int(row, 5), "layers", json_loads(query_text(row, 9), 0, NULL), "config",
+			 config, "container", settings, "created_at", time_json(query_int(row, 6)));
 }
 
 void images_list(struct request *request)

@@ -158,6 +158,7 @@ static void peer_message(struct channel *channel, struct message *message, void 
 	case MESSAGE_MERGING_REPLY:
 	case MESSAGE_COMPACT_REPLY:
 	case MESSAGE_COPY_REPLY:
+	case MESSAGE_EXPORT_REPLY:
 		peer_answer(peer, message);
 		break;
 	default: /* not our enum: any number can be in a frame */

@@ -17,7 +17,7 @@ request_handler containers_list, containers_create, containers_show, containers_
 	containers_stop, containers_restart, containers_freeze, containers_unfreeze, containers_console, containers_merging,
 	containers_usage, containers_change;
 request_handler metrics_show;
-request_handler exec_run, sessions_attach, containers_copy;
+request_handler exec_run, sessions_attach, containers_copy, containers_export, snapshots_export;
 request_handler snapshots_list, snapshots_create, snapshots_show, snapshots_delete, snapshots_restore;
 request_handler files_show, files_put_head, files_put, files_delete;
 

@@ -62,6 +62,8 @@ const struct api_route api_routes[] = {
 	{ METHOD_POST, V1 "containers/*/unfreeze", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "",
 	  containers_unfreeze },
 	{ METHOD_POST, V1 "containers/*/copy", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", containers_copy },
+	{ METHOD_GET, V1 "containers/*/export", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", containers_export },
+	{ METHOD_GET, V1 "snapshots/*/export", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", snapshots_export },
 	{ METHOD_GET, V1 "containers/*/snapshots", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE, snapshots_list },
 	{ METHOD_POST, V1 "containers/*/snapshots", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", snapshots_create },
 	{ METHOD_GET, V1 "snapshots/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", snapshots_show },

@@ -80,6 +80,8 @@ static const char *const migrations[] = {
 	" id TEXT PRIMARY KEY, container TEXT NOT NULL, name TEXT NOT NULL, id_base INTEGER NOT NULL,"
 	" entries INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL,"
 	" deleted INTEGER) STRICT;"
+	/* JSON of the container that was exported to it; '': none was. */
+	"ALTER TABLE images ADD COLUMN settings TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE containers ADD COLUMN seccomp TEXT NOT NULL DEFAULT '{\"policy\":\"default\",\"deny\":[]}';"
 	"CREATE UNIQUE INDEX snapshots_name ON snapshots (container, name) WHERE deleted IS NULL;",
 };

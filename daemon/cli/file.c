@@ -56,15 +56,11 @@ static int simple(const struct http_target *target, const char *method, const ch
 	return request_run(target, &request, err);
 }
 
-int file_pull(const struct http_target *target, int count, char **words, struct error *err)
+/* An answer into a file that has its name when all of it is there; NULL: to standard output. */
+static int answer_take(const struct http_target *target, const char *url, const char *name, struct error *err)
 {
-	char url[URL_MAX], part[PATH_MAX];
-	const char *name = count > 2 && strcmp(words[2], "-") != 0 ? words[2] : NULL;
+	char part[PATH_MAX];
 
-	if (count < 2 || count > 3)
-		return error_set(err, EINVAL, "%s", "");
-	if (url_make(url, words[0], words[1], "", 0, NULL, err) < 0)
-		return -1;
 	if (name != NULL && snprintf(part, sizeof part, "%s.part", name) >= (int)sizeof part)
 		return error_set(err, ENAMETOOLONG, "%s", name);
 	cleanup_fd int fd = name == NULL ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
@@ -80,6 +76,37 @@ int file_pull(const struct http_target *target, int count, char **words, struct 
 	if (result < 0)
 		(void)unlink(part);
 	return result;
+}
+
+int file_pull(const struct http_target *target, int count, char **words, struct error *err)
+{
+	char url[URL_MAX];
+
+	if (count < 2 || count > 3)
+		return error_set(err, EINVAL, "%s", "");
+	if (url_make(url, words[0], words[1], "", 0, NULL, err) < 0)
+		return -1;
+	return answer_take(target, url, count > 2 && strcmp(words[2], "-") != 0 ? words[2] : NULL, err);
+}
+
+static int export_take(const struct http_target *target, const char *kind, int count, char **words, struct error *err)
+{
+	char url[URL_MAX], id[3 * ID_MAX];
+
+	if (count != 2 || !call_escape(words[0], id, sizeof id))
+		return error_set(err, EINVAL, "%s", "");
+	snprintf(url, sizeof url, "/api/v1/%s/%s/export", kind, id);
+	return answer_take(target, url, strcmp(words[1], "-") != 0 ? words[1] : NULL, err);
+}
+
+int file_export_container(const struct http_target *target, int count, char **words, struct error *err)
+{
+	return export_take(target, "containers", count, words, err);
+}
+
+int file_export_snapshot(const struct http_target *target, int count, char **words, struct error *err)
+{
+	return export_take(target, "snapshots", count, words, err);
 }
 
 static void push_shown(uint64_t sent, uint64_t total, void *data)

@@ -13,6 +13,10 @@ struct http_target;
 /* ID PATH [FILE]: to standard output without FILE, which is not there before it is whole. */
 int file_pull(const struct http_target *target, int count, char **words, struct error *err);
 
+/* ID FILE: a stopped container, or a snapshot, as an image. */
+int file_export_container(const struct http_target *target, int count, char **words, struct error *err);
+int file_export_snapshot(const struct http_target *target, int count, char **words, struct error *err);
+
 /* FILE ID PATH [mode=..] [uid=..] [gid=..] */
 int file_push(const struct http_target *target, int count, char **words, struct error *err);
 

@@ -74,6 +74,8 @@ static const struct verb {
 	{ "container", "delete", "DELETE", "/containers/", "", ARGUMENTS_ID, "ID", NULL },
 	{ "container", "copy", "POST", "/containers/", "/copy", ARGUMENTS_CHANGE,
 	  "ID name=NAME [project=ID] [snapshot=ID] [start:=true]", NULL },
+	{ "container", "export", NULL, NULL, NULL, ARGUMENTS_OWN, "ID FILE (an image: `image import` takes it)", file_export_container },
+	{ "snapshot", "export", NULL, NULL, NULL, ARGUMENTS_OWN, "ID FILE", file_export_snapshot },
 	{ "snapshot", "list", "GET", "/containers/", "/snapshots", ARGUMENTS_ID, "CONTAINER", NULL },
 	{ "snapshot", "create", "POST", "/containers/", "/snapshots", ARGUMENTS_CHANGE, "CONTAINER name=NAME", NULL },
 	{ "snapshot", "show", "GET", "/snapshots/", "", ARGUMENTS_ID, "ID", NULL },

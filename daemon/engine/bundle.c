@@ -241,6 +241,7 @@ static int layout_read(struct open_bundle *open, struct error *err)
 	cleanup_free char *text = blob_load(open, &manifest.config, "config", &size, err);
 	if (text == NULL || config_take(open, text, size, manifest.layer_count, &config, err) == -1)
 		return -1;
+	memcpy(open->bundle->content.settings, manifest.settings, sizeof manifest.settings);
 	for (uint32_t i = 0; i < manifest.layer_count; i++) {
 		char name[OCI_NAME_TEXT];
 		snprintf(name, sizeof name, "blobs/sha256/%s", manifest.layers[i].digest);

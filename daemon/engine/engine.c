@@ -271,6 +271,9 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_COPY:
 		upkeep_copy(engine.loop, message);
 		return;
+	case MESSAGE_EXPORT:
+		upkeep_export(engine.loop, message);
+		return;
 	case MESSAGE_SNAPSHOT_SYNC:
 		truth_snapshot(message->payload);
 		return;
@@ -297,6 +300,7 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_UNPROFITABLE:
 	case MESSAGE_COMPACT_REPLY:
 	case MESSAGE_COPY_REPLY:
+	case MESSAGE_EXPORT_REPLY:
 	case MESSAGE_TYPE_COUNT:
 		break;
 	}

@@ -159,6 +159,68 @@ static void resolver_place(const struct container_message *message, const char *
 		return; /* then it is owned by nobody; it is covered all the same */
 }
 
+/* An overlay of lower layers alone, highest first: the container's folder, an empty one (two are needed at least), its image's, what it shares. */
+static int view_mount(const struct export_message *message, const char *base, const char *target, struct error *err)
+{
+	char path[PATH_MAX], said[160], stores[CONTENT_STORES_MAX][PATH_MAX];
+
+	cleanup_fd int fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+	if (fs == -1)
+		return error_errno(err, "cannot use overlayfs");
+	int failed = config_string(fs, "source", message->id);
+	snprintf(path, sizeof path, ENGINE_CONTAINERS "/%s/upper", message->id);
+	if (failed == 0 && access(path, F_OK) == 0)
+		failed = config_string(fs, "lowerdir+", path);
+	snprintf(path, sizeof path, "%.200s/empty", base);
+	if (failed == 0)
+		failed = config_string(fs, "lowerdir+", path);
+	for (uint32_t i = message->layer_count; failed == 0 && i > 0; i--) {
+		snprintf(path, sizeof path, "%.200s/%u", base, i - 1);
+		failed = config_string(fs, "lowerdir+", path);
+	}
+	int count = failed == -1 ? 0 : content_layers(ENGINE_CONTENT, message->id, stores, err);
+	if (count == -1)
+		return -1;
+	for (int i = 0; failed == 0 && i < count; i++)
+		failed = config_string(fs, "lowerdir+", stores[i]);
+	if (failed == -1 || config_string(fs, "metacopy", content_used(ENGINE_CONTENT, message->id) ? "on" : "off") == -1 ||
+	    config_string(fs, "redirect_dir", "on") == -1 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == -1) {
+		int saved = errno;
+		context_message(fs, said, sizeof said);
+		errno = saved;
+		return error_errno(err, "cannot stack the layers of %s (%s)", message->id, said);
+	}
+	cleanup_fd int tree = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY);
+	if (tree == -1 || mount_move(tree, target) == -1)
+		return error_errno(err, "cannot mount the root of %s", message->id);
+	return 0;
+}
+
+int rootfs_view(const struct export_message *message, const char *target, struct error *err)
+{
+	char path[PATH_MAX];
+
+	cleanup_fd int fs = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+	if (fs == -1 || config_string(fs, "size", "65536") == -1 ||
+	    syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == -1)
+		return error_errno(err, "cannot make a place for layers");
+	cleanup_fd int place = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0);
+	if (place == -1 || mount_move(place, target) == -1)
+		return error_errno(err, "cannot mount a place for layers");
+	cleanup_fd int ids = idmap_open(ID_LAYER_BASE, message->id_base, ID_RANGE, err);
+	if (ids == -1)
+		return -1;
+	for (uint32_t i = 0; i < message->layer_count; i++) {
+		snprintf(path, sizeof path, "%.200s/%u", target, i);
+		if (layer_mount(message->layers[i], ids, path, err) == -1)
+			return -1;
+	}
+	snprintf(path, sizeof path, "%.200s/empty", target);
+	if (mkdir(path, 0755) == -1)
+		return error_errno(err, "cannot make %s", path);
+	return view_mount(message, target, target, err);
+}
+
 int rootfs_mount(const struct container_message *message, struct error *err)
 {
 	char upper[PATH_MAX], work[PATH_MAX], target[PATH_MAX], name[32];

@@ -17,4 +17,11 @@ struct error;
  */
 int rootfs_mount(const struct container_message *message, struct error *err);
 
+/*
+ * What a stopped container, or a snapshot, would see, to be read only: at
+ * target, with the container's ids as they are on disk. The same holds of the mount namespace.
+ */
+struct export_message;
+int rootfs_view(const struct export_message *message, const char *target, struct error *err);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "daemon/engine/compaction.h"
 #include "daemon/engine/copies.h"
+#include "daemon/engine/export.h"
 #include "daemon/engine/reply.h"
 #include "daemon/engine/truth.h"
 #include "daemon/lib/error.h"
@@ -66,6 +67,33 @@ void upkeep_copy(struct loop *loop, const struct message *message)
 	else
 		*serial = message->serial;
 	if (err.code != 0 || copies_begin(loop, message->payload, copied, serial, &err) == -1) {
+		free(serial);
+		reply(message->serial, &err);
+	}
+}
+
+static void exported(uint64_t bytes, const struct error *err, void *data)
+{
+	const struct export_reply_message answer = { .bytes = bytes };
+	uint64_t *serial = data;
+
+	if (err != NULL)
+		reply(*serial, err);
+	else
+		reply_frame(MESSAGE_EXPORT_REPLY, *serial, &answer, sizeof answer);
+	free(serial);
+}
+
+void upkeep_export(struct loop *loop, const struct message *message)
+{
+	struct error err = ERROR_INIT;
+	uint64_t *serial = malloc(sizeof *serial);
+
+	if (serial == NULL)
+		error_set(&err, ENOMEM, "no memory for an export");
+	else
+		*serial = message->serial;
+	if (err.code != 0 || export_begin(loop, message->payload, message->fd, exported, serial, &err) == -1) {
 		free(serial);
 		reply(message->serial, &err);
 	}

@@ -143,6 +143,24 @@ static int layers_read(json_t *list, const char *name, struct oci_manifest *mani
 	return 0;
 }
 
+/* Of our own making, or somebody's: what is no object of a sane size is refused. What stands in it is checked where it is used. */
+static int settings_read(json_t *annotations, const char *name, struct oci_manifest *manifest, struct error *err)
+{
+	json_t *value = json_object_get(annotations, OCI_SETTINGS);
+	char field[FIELD_TEXT];
+
+	if (value == NULL)
+		return 0;
+	snprintf(field, sizeof field, "%.60s.annotations", name);
+	cleanup_json json_t *settings = json_is_string(value) && json_string_length(value) < sizeof manifest->settings
+						? json_parse(json_string_value(value), json_string_length(value), err) : NULL;
+	if (settings == NULL)
+		return error_field(err, field, "the annotation %s is not a JSON object of at most %zu bytes", OCI_SETTINGS,
+				   sizeof manifest->settings - 1);
+	snprintf(manifest->settings, sizeof manifest->settings, "%s", json_string_value(value));
+	return 0;
+}
+
 int oci_manifest_read(const char *text, size_t size, const char *name, struct oci_descriptor *ret_entry,
 		      struct oci_manifest *ret_manifest, struct error *err)
 {
@@ -161,7 +179,8 @@ int oci_manifest_read(const char *text, size_t size, const char *name, struct oc
 	manifest = (struct oci_manifest){ 0 };
 	snprintf(field, sizeof field, "%.60s.config", name);
 	if (descriptor_read(json_object_get(root, "config"), field, &manifest.config, err) == -1 ||
-	    layers_read(layers, name, &manifest, err) == -1)
+	    layers_read(layers, name, &manifest, err) == -1 ||
+	    settings_read(json_object_get(root, "annotations"), name, &manifest, err) == -1)
 		return -1;
 	*ret_manifest = manifest;
 	return 0;

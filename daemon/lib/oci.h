@@ -26,6 +26,9 @@ enum {
 	OCI_NAME_TEXT = 256,        /* a file in a docker archive */
 };
 
+/* What a container that was exported takes along. */
+#define OCI_SETTINGS "org.bulkhead.container"
+
 struct oci_descriptor {
 	char digest[DIGEST_TEXT];
 	uint64_t size; /* bytes */
@@ -35,6 +38,7 @@ struct oci_manifest {
 	struct oci_descriptor config;
 	struct oci_descriptor layers[CONTAINER_LAYERS_MAX]; /* lowest first */
 	uint32_t layer_count;
+	char settings[EXPORT_SETTINGS_TEXT]; /* annotation OCI_SETTINGS: a JSON object; "" if there is none */
 };
 
 struct oci_config {

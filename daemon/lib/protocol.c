@@ -39,7 +39,7 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 	[MESSAGE_ROUTE_SYNC] = { sizeof(struct route_message), { TEXT(route_message, label) } },
 	[MESSAGE_IMAGE_CONTENT] = { sizeof(struct image_content_message),
 				    { TEXT(image_content_message, digest), TEXT(image_content_message, config.user),
-				      TEXT(image_content_message, config.folder),
+				      TEXT(image_content_message, config.folder), TEXT(image_content_message, settings),
 				      { offsetof(struct image_content_message, layers), DIGEST_TEXT, CONTAINER_LAYERS_MAX } } },
 	[MESSAGE_USAGE] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },
 	[MESSAGE_USAGE_REPLY] = { sizeof(struct usage_message), { TEXT(usage_message, id) } },
@@ -65,6 +65,10 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 			TEXT(container_message, user), TEXT(container_message, folder), TEXT(container_message, cpus), \
 		} \
 	}
+	[MESSAGE_EXPORT] = { sizeof(struct export_message),
+			     { TEXT(export_message, id), { offsetof(struct export_message, layers), DIGEST_TEXT, CONTAINER_LAYERS_MAX },
+			       TEXT(export_message, config), TEXT(export_message, settings) } },
+	[MESSAGE_EXPORT_REPLY] = { sizeof(struct export_reply_message), { { 0 } } },
 	[MESSAGE_COPY] = { sizeof(struct copy_message), { TEXT(copy_message, from), TEXT(copy_message, to) } },
 	[MESSAGE_COPY_REPLY] = { sizeof(struct copy_reply_message), { { 0 } } },
 	[MESSAGE_SNAPSHOT_SYNC] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },

@@ -86,6 +86,8 @@ enum message_type {
 	MESSAGE_COPY_REPLY,        /* struct copy_reply_message */
 	MESSAGE_SNAPSHOT_SYNC,     /* struct container_id_message per known snapshot, before the list of containers,
 				    * whose count includes them; deleted by CONTAINER_DELETE as containers are */
+	MESSAGE_EXPORT,            /* struct export_message + fd of an empty file; api -> engine: it becomes an OCI archive */
+	MESSAGE_EXPORT_REPLY,      /* struct export_reply_message */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -101,6 +103,8 @@ enum {
 	EXEC_OUTPUT_MAX = 1 << 20, /* of each stream of a command */
 	USER_TEXT = 128,          /* "user" or "user:group", names or numbers */
 	FOLDER_TEXT = 1024,
+	EXPORT_CONFIG_TEXT = 20480,
+	EXPORT_SETTINGS_TEXT = 24576, /* 64 labels among them */
 	PULL_REFERENCE_TEXT = 513,
 	PULL_USER_TEXT = 257,
 	PULL_PASSWORD_TEXT = 8193, /* some registries' tokens are of kilobytes */
@@ -306,6 +310,22 @@ struct copy_reply_message {
 	uint64_t entries, bytes; /* files, folders, links; bytes of files by their sizes */
 };
 
+/* A stopped container, or a snapshot, with its image's layers below. */
+struct export_message {
+	char id[ID_TEXT];
+	char layers[CONTAINER_LAYERS_MAX][DIGEST_TEXT]; /* lowest first */
+	char reserved[3];
+	uint32_t layer_count;
+	uint32_t id_base;
+	uint64_t bytes_max;        /* of the archive */
+	char config[EXPORT_CONFIG_TEXT];     /* JSON: an OCI image config without rootfs */
+	char settings[EXPORT_SETTINGS_TEXT]; /* JSON: what a container made of it takes over */
+};
+
+struct export_reply_message {
+	uint64_t bytes;            /* of the archive */
+};
+
 struct route_message {
 	char label[LABEL_TEXT]; /* "<project>-<container>[-<port>]" */
 	uint32_t ipv4;          /* network byte order */
@@ -335,6 +355,7 @@ struct image_content_message {
 	uint32_t described;         /* 1: config is the image's own; 0: a root tar, which has none */
 	char layers[CONTAINER_LAYERS_MAX][DIGEST_TEXT]; /* lowest first: SHA-256 of the plain tar, of a root tar as it was sent */
 	struct image_config config;
+	char settings[EXPORT_SETTINGS_TEXT]; /* JSON of the container that was exported to it; "": none was */
 };
 
 enum usage_kind { USAGE_CPU, USAGE_MEMORY, USAGE_IO, USAGE_KINDS };

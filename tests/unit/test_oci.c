@@ -62,6 +62,20 @@ static void a_manifest_has_config_and_layers(void **state)
 	assert_string_equal(manifest.layers[0].digest, D2);
 }
 
+#define WITH(annotations) "{\"config\":" ENTRY(D1, "") ",\"layers\":[" ENTRY(D2, "") "],\"annotations\":" annotations "}"
+
+static void a_manifest_may_have_a_containers_settings(void **state)
+{
+	(void)state;
+	assert_int_equal(read_manifest(WITH("{\"org.bulkhead.container\":\"{\\\"port\\\":81}\",\"other\":\"x\"}")), 0);
+	assert_string_equal(manifest.settings, "{\"port\":81}");
+	assert_int_equal(read_manifest(WITH("{\"other\":\"x\"}")), 0);
+	assert_string_equal(manifest.settings, "");
+	assert_int_equal(read_manifest(WITH("[]")), 0);
+	refused(read_manifest(WITH("{\"org.bulkhead.container\":{}}")), "manifest.annotations", "not a JSON object");
+	refused(read_manifest(WITH("{\"org.bulkhead.container\":\"[]\"}")), "manifest.annotations", "not a JSON object");
+}
+
 static void malformed_manifests_are_refused(void **state)
 {
 	(void)state;
@@ -186,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(an_index_is_picked_from, setup),
 		cmocka_unit_test_setup(a_manifest_has_config_and_layers, setup),
+		cmocka_unit_test_setup(a_manifest_may_have_a_containers_settings, setup),
 		cmocka_unit_test_setup(malformed_manifests_are_refused, setup),
 		cmocka_unit_test_setup(a_config_says_how_to_run, setup),
 		cmocka_unit_test_setup(a_port_of_several_is_none, setup),

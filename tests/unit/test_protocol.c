@@ -45,6 +45,8 @@ static const struct {
 	{ MESSAGE_CONTAINER_FREEZE, sizeof(struct container_freeze_message) },
 	{ MESSAGE_CONTAINER_CONSOLE, sizeof(struct container_id_message) },
 	{ MESSAGE_COPY, sizeof(struct copy_message) },
+	{ MESSAGE_EXPORT, sizeof(struct export_message) },
+	{ MESSAGE_EXPORT_REPLY, sizeof(struct export_reply_message) },
 	{ MESSAGE_COPY_REPLY, sizeof(struct copy_reply_message) },
 	{ MESSAGE_SNAPSHOT_SYNC, sizeof(struct container_id_message) },
 };

@@ -4,15 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/engine/chore.h"
 #include "daemon/engine/compact.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/content.h"
@@ -20,8 +17,6 @@
 #include "daemon/engine/layer.h"
 #include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
-#include "daemon/lib/fd.h"
-#include "daemon/lib/loop.h"
 #include "daemon/lib/protocol.h"
 
 struct outcome {
@@ -31,7 +26,6 @@ struct outcome {
 
 static struct {
 	bool running;
-	int pipe; /* the child's struct outcome */
 	compaction_cb *cb;
 	void *data;
 } self;
@@ -50,8 +44,10 @@ static bool image_covers(const struct container *c)
 	return false;
 }
 
-static void compact(const struct compact_message *message, struct outcome *outcome)
+static void compact(void *result_of, void *data)
 {
+	const struct compact_message *message = data;
+	struct outcome *outcome = result_of;
 	struct compact_result result = { 0 };
 	struct compact_request request = {
 		.containers = ENGINE_CONTAINERS, .content = ENGINE_CONTENT, .run = ENGINE_RUN,
@@ -83,51 +79,34 @@ static void compact(const struct compact_message *message, struct outcome *outco
 	free(ids);
 }
 
-static void ended(pid_t pid, int status, void *data)
+static void ended(const void *result_of, int status, void *data)
 {
 	struct outcome outcome = { .err = ERROR_INIT };
 
-	(void)pid;
-	(void)data;
 	self.running = false;
-	if (fd_read_full(self.pipe, &outcome, sizeof outcome) != (ssize_t)sizeof outcome)
+	if (result_of != NULL)
+		memcpy(&outcome, result_of, sizeof outcome);
+	else
 		error_set(&outcome.err, EIO, "compacting ended without a result (status %d); no file was harmed, ask again", status);
-	close(self.pipe);
+	free(data);
 	self.cb(&outcome.reply, outcome.err.code == 0 ? NULL : &outcome.err, self.data);
 }
 
 int compaction_begin(struct loop *loop, const struct compact_message *message, compaction_cb *cb, void *data,
 		     struct error *err)
 {
-	int pipe[2];
-
 	if (self.running)
 		return error_set(err, EBUSY, "a realm is being compacted already; ask again when that is done");
-	if (pipe2(pipe, O_CLOEXEC) == -1)
-		return error_errno(err, "cannot make a pipe");
-	pid_t pid = fork();
-	if (pid == 0) {
-		static struct outcome outcome;
-		struct error ignored = ERROR_INIT;
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a new engine does not know of it */
-		setpriority(PRIO_PROCESS, 0, 10);
-		(void)file_poke("/proc/self/oom_score_adj", "500", &ignored);
-		compact(message, &outcome);
-		_exit(fd_write_full(pipe[1], &outcome, sizeof outcome) == -1);
+	struct compact_message *copy = malloc(sizeof *copy);
+	if (copy == NULL)
+		return error_set(err, ENOMEM, "no memory to compact a realm");
+	*copy = *message;
+	if (chore_begin(loop, compact, ended, sizeof(struct outcome), copy, NULL, err) == -1) {
+		free(copy);
+		return -1;
 	}
-	close(pipe[1]);
-	if (pid == -1)
-		error_errno(err, "cannot start a process to compact");
-	else if (loop_add_child(loop, pid, ended, NULL, err) != NULL) {
-		self.running = true;
-		self.pipe = pipe[0];
-		self.cb = cb;
-		self.data = data;
-		return 0;
-	} else {
-		kill(pid, SIGKILL);
-		(void)waitpid(pid, NULL, 0);
-	}
-	close(pipe[0]);
-	return -1;
+	self.running = true;
+	self.cb = cb;
+	self.data = data;
+	return 0;
 }

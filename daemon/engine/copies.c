@@ -8,14 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/engine/address.h"
 #include "daemon/engine/cgroup.h"
+#include "daemon/engine/chore.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/copy.h"
 #include "daemon/engine/engine.h"
@@ -26,7 +24,6 @@
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/log.h"
-#include "daemon/lib/loop.h"
 #include "daemon/lib/protocol.h"
 
 enum { HOLD_MS = 10000, LOOK_US = 5000 };
@@ -41,7 +38,6 @@ struct copying {
 	struct loop *loop;
 	struct copy_message message;
 	pid_t pid;
-	int pipe;  /* the child's struct outcome */
 	bool held; /* its source */
 	copies_cb *cb;
 	void *data;
@@ -128,9 +124,11 @@ static int held_wait(const struct container *c, struct error *err)
 	return 0;
 }
 
-static void copy(const struct copying *copying, const struct container *source, struct outcome *outcome)
+static void copy(void *result_of, void *data)
 {
+	const struct copying *copying = data;
 	const struct copy_message *message = &copying->message;
+	struct outcome *outcome = result_of;
 	struct copy_request request = {
 		.containers = ENGINE_CONTAINERS, .content = ENGINE_CONTENT, .from_base = message->from_base,
 		.to_base = message->to_base, .project = message->snapshot != 0 ? 0 : message->to_base,
@@ -140,7 +138,7 @@ static void copy(const struct copying *copying, const struct container *source, 
 
 	memcpy(request.from, message->from, sizeof request.from);
 	memcpy(request.to, message->to, sizeof request.to);
-	if (copying->held && held_wait(source, &outcome->err) == -1)
+	if (copying->held && held_wait(container_find(message->from), &outcome->err) == -1)
 		return;
 	(void)copy_run(&request, &outcome->sum, &outcome->err);
 }
@@ -156,23 +154,23 @@ static void limit_again(const struct copy_message *message)
 		log_warning("container %s: %s", message->to, err.message);
 }
 
-static void ended(pid_t pid, int status, void *data)
+static void ended(const void *result_of, int status, void *data)
 {
 	struct copying *copying = data;
 	struct outcome outcome = { .err = ERROR_INIT };
 	struct error swept = ERROR_INIT;
 	char stage[sizeof COPY_STAGE + ID_TEXT];
 
-	(void)pid;
 	struct copying **link = &all;
 	while (*link != copying)
 		link = &(*link)->next;
 	*link = copying->next;
 	if (copying->held)
 		let_go(copying->message.from);
-	if (fd_read_full(copying->pipe, &outcome, sizeof outcome) != (ssize_t)sizeof outcome)
+	if (result_of != NULL)
+		memcpy(&outcome, result_of, sizeof outcome);
+	else
 		error_set(&outcome.err, ECANCELED, "the copy was ended (status %d); nothing was changed", status);
-	close(copying->pipe);
 	snprintf(stage, sizeof stage, COPY_STAGE "%.24s", copying->message.to);
 	if (tree_remove(copying->loop, ENGINE_CONTAINERS, stage, NULL, NULL, &swept) == -1)
 		log_error("%s", swept.message); /* swept at the next start */
@@ -216,37 +214,6 @@ static int room_check(struct error *err)
 	return 0;
 }
 
-/* The child; it is in the list when this returns. */
-static int copying_fork(struct copying *copying, const struct container *source, struct error *err)
-{
-	int pipe[2];
-
-	if (pipe2(pipe, O_CLOEXEC) == -1)
-		return error_errno(err, "cannot make a pipe");
-	copying->pid = fork();
-	if (copying->pid == 0) {
-		static struct outcome outcome;
-		struct error ignored = ERROR_INIT;
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a new engine does not know of it */
-		setpriority(PRIO_PROCESS, 0, 5);
-		(void)file_poke("/proc/self/oom_score_adj", "500", &ignored);
-		copy(copying, source, &outcome);
-		_exit(fd_write_full(pipe[1], &outcome, sizeof outcome) == -1);
-	}
-	close(pipe[1]);
-	copying->pipe = pipe[0];
-	if (copying->pid == -1)
-		error_errno(err, "cannot start a process to copy");
-	else if (loop_add_child(copying->loop, copying->pid, ended, copying, err) != NULL)
-		return 0;
-	if (copying->pid != -1) {
-		kill(copying->pid, SIGKILL);
-		(void)waitpid(copying->pid, NULL, 0);
-	}
-	close(pipe[0]);
-	return -1;
-}
-
 int copies_begin(struct loop *loop, const struct copy_message *message, copies_cb *cb, void *data, struct error *err)
 {
 	struct container *source = container_find(message->from);
@@ -264,7 +231,7 @@ int copies_begin(struct loop *loop, const struct copy_message *message, copies_c
 		free(copying);
 		return -1;
 	}
-	if (copying_fork(copying, source, err) == -1) {
+	if (chore_begin(loop, copy, ended, sizeof(struct outcome), copying, &copying->pid, err) == -1) {
 		if (copying->held)
 			let_go(message->from);
 		free(copying);

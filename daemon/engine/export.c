@@ -7,18 +7,16 @@
 #include <limits.h>
 #include <openssl/evp.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/engine/address.h"
+#include "daemon/engine/chore.h"
 #include "daemon/engine/compact.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/engine.h"
@@ -28,7 +26,6 @@
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/json.h"
-#include "daemon/lib/loop.h"
 #include "daemon/lib/oci.h"
 #include "daemon/lib/protocol.h"
 
@@ -41,7 +38,8 @@ struct outcome {
 };
 
 struct exporting {
-	int pipe;
+	struct export_message message;
+	int file;
 	export_cb *cb;
 	void *data;
 };
@@ -153,8 +151,11 @@ static int archive_write_all(int file, int top, const struct export_message *mes
 	return 0;
 }
 
-static void export(const struct export_message *message, int file, struct outcome *outcome)
+static void export(void *result_of, void *data)
 {
+	struct exporting *exporting = data;
+	const struct export_message *message = &exporting->message;
+	struct outcome *outcome = result_of;
 	struct error *err = &outcome->err;
 	struct rlimit limit;
 	char folder[PATH_MAX];
@@ -178,19 +179,20 @@ static void export(const struct export_message *message, int file, struct outcom
 	if (top == -1)
 		error_errno(err, "cannot open the root of %s", message->id);
 	else
-		(void)archive_write_all(file, top, message, &outcome->bytes, err);
+		(void)archive_write_all(exporting->file, top, message, &outcome->bytes, err);
 }
 
-static void ended(pid_t pid, int status, void *data)
+static void ended(const void *result_of, int status, void *data)
 {
 	struct exporting *exporting = data;
 	struct outcome outcome = { .err = ERROR_INIT };
 
-	(void)pid;
 	under_way--;
-	if (fd_read_full(exporting->pipe, &outcome, sizeof outcome) != (ssize_t)sizeof outcome)
+	if (result_of != NULL)
+		memcpy(&outcome, result_of, sizeof outcome);
+	else
 		error_set(&outcome.err, EIO, "the export ended without a result (status %d)", status);
-	close(exporting->pipe);
+	close(exporting->file);
 	exporting->cb(outcome.bytes, outcome.err.code == 0 ? NULL : &outcome.err, exporting->data);
 	free(exporting);
 }
@@ -217,37 +219,19 @@ static int message_check(const struct export_message *message, int file, struct 
 
 int export_begin(struct loop *loop, const struct export_message *message, int file, export_cb *cb, void *data, struct error *err)
 {
-	int pipe[2];
-
 	if (message_check(message, file, err) == -1)
 		return -1;
 	struct exporting *exporting = malloc(sizeof *exporting);
-	if (exporting == NULL || pipe2(pipe, O_CLOEXEC) == -1) {
-		free(exporting);
-		return error_errno(err, "cannot begin an export");
-	}
-	*exporting = (struct exporting){ .pipe = pipe[0], .cb = cb, .data = data };
-	pid_t pid = fork();
-	if (pid == 0) {
-		static struct outcome outcome;
-		struct error ignored = ERROR_INIT;
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a new engine does not know of it */
-		setpriority(PRIO_PROCESS, 0, 10);
-		(void)file_poke("/proc/self/oom_score_adj", "500", &ignored);
-		export(message, file, &outcome);
-		_exit(fd_write_full(pipe[1], &outcome, sizeof outcome) == -1);
-	}
-	close(pipe[1]);
-	if (pid == -1)
-		error_errno(err, "cannot start a process to export");
-	else if (loop_add_child(loop, pid, ended, exporting, err) != NULL) {
+	if (exporting == NULL)
+		return error_set(err, ENOMEM, "no memory for an export");
+	*exporting = (struct exporting){ .message = *message, .file = fcntl(file, F_DUPFD_CLOEXEC, 0), .cb = cb, .data = data };
+	if (exporting->file == -1)
+		error_errno(err, "cannot keep the file of an export");
+	else if (chore_begin(loop, export, ended, sizeof(struct outcome), exporting, NULL, err) == 0) {
 		under_way++;
 		return 0;
-	} else {
-		kill(pid, SIGKILL);
-		(void)waitpid(pid, NULL, 0);
 	}
-	close(pipe[0]);
+	fd_cleanup(&exporting->file);
 	free(exporting);
 	return -1;
 }

@@ -42,11 +42,6 @@ const char *container_state_name(int64_t state, bool wanted)
 	}
 }
 
-static json_t *text_or_null(const char *text)
-{
-	return *text == '\0' ? json_null() : json_string(text);
-}
-
 static json_t *limits_json(sqlite3_stmt *row)
 {
 	/* No limit is null: 0 would read as nothing at all. */
@@ -58,7 +53,7 @@ static json_t *limits_json(sqlite3_stmt *row)
 		bool none = i == 1 ? value == SPEC_NO_LIMIT : value == 0;
 		json_object_set_new(limits, names[i], none ? json_null() : json_integer(value));
 	}
-	json_object_set_new(limits, "cpus", text_or_null(query_text(row, 31)));
+	json_object_set_new(limits, "cpus", json_text_or_null(query_text(row, 31)));
 	json_object_set_new(limits, "io_read_max", query_int(row, 32) == 0 ? json_null() : json_integer(query_int(row, 32)));
 	json_object_set_new(limits, "io_write_max", query_int(row, 33) == 0 ? json_null() : json_integer(query_int(row, 33)));
 	return limits;
@@ -81,7 +76,7 @@ json_t *container_json(struct request *request, sqlite3_stmt *row)
 				 query_text(row, 4), "digest", query_text(row, 5), "image_name", query_text(row, 25));
 	json_object_set_new(body, "state", json_string(container_state_name(state, wanted)));
 	json_object_set_new(body, "wanted", json_string(wanted ? "running" : "stopped"));
-	json_object_set_new(body, "message", text_or_null(query_text(row, 22)));
+	json_object_set_new(body, "message", json_text_or_null(query_text(row, 22)));
 	json_object_set_new(body, "exit_status",
 			    state == CONTAINER_STATE_STOPPED ? json_integer(query_int(row, 24)) : json_null());
 	json_object_set_new(body, "start_ms",
@@ -93,8 +88,8 @@ json_t *container_json(struct request *request, sqlite3_stmt *row)
 	json_object_set_new(body, "command",
 			    *query_text(row, 11) == '\0' ? json_null() : json_loads(query_text(row, 11), 0, NULL));
 	json_object_set_new(body, "environment", json_loads(query_text(row, 12), 0, NULL));
-	json_object_set_new(body, "user", text_or_null(query_text(row, 26)));
-	json_object_set_new(body, "cwd", text_or_null(query_text(row, 27)));
+	json_object_set_new(body, "user", json_text_or_null(query_text(row, 26)));
+	json_object_set_new(body, "cwd", json_text_or_null(query_text(row, 27)));
 	json_object_set_new(body, "restart", json_string(spec_restart_name(query_int(row, 28))));
 	json_object_set_new(body, "labels", json_loads(query_text(row, 29), 0, NULL));
 	json_object_set_new(body, "start_order", json_integer(query_int(row, 30)));

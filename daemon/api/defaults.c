@@ -11,15 +11,6 @@
 #include "daemon/lib/json.h"
 #include "daemon/lib/protocol.h"
 
-static json_t *words_json(const char *words, uint32_t size)
-{
-	json_t *list = json_array();
-
-	for (uint32_t at = 0; list != NULL && at < size; at += (uint32_t)strlen(words + at) + 1)
-		json_array_append_new(list, json_string(words + at));
-	return list;
-}
-
 /* Of several values of a variable the last counts. */
 static json_t *variables_json(const char *words, uint32_t size)
 {
@@ -33,11 +24,6 @@ static json_t *variables_json(const char *words, uint32_t size)
 	return object;
 }
 
-static json_t *text_or_null(const char *text)
-{
-	return *text == '\0' ? json_null() : json_string(text);
-}
-
 static json_t *number_or_null(uint32_t number)
 {
 	return number == 0 ? json_null() : json_integer(number);
@@ -45,11 +31,11 @@ static json_t *number_or_null(uint32_t number)
 
 json_t *defaults_json(const struct image_config *config)
 {
-	json_t *command = config->command_size == 0 ? json_null() : words_json(config->command, config->command_size);
+	json_t *command = config->command_size == 0 ? json_null() : json_words(config->command, config->command_size);
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "command", command, "environment",
-			 variables_json(config->environment, config->environment_size), "user", text_or_null(config->user), "cwd",
-			 text_or_null(config->folder), "stop_signal", number_or_null(config->stop_signal), "port",
+			 variables_json(config->environment, config->environment_size), "user", json_text_or_null(config->user), "cwd",
+			 json_text_or_null(config->folder), "stop_signal", number_or_null(config->stop_signal), "port",
 			 number_or_null(config->port));
 }
 

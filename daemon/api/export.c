@@ -24,23 +24,14 @@
 
 enum { EXPORT_MS = 1500 * 1000 }; /* less than the proxy waits for an answer */
 
-static json_t *words_json(const char *words, uint32_t size)
-{
-	json_t *list = json_array();
-
-	for (uint32_t at = 0; list != NULL && at < size; at += (uint32_t)strlen(words + at) + 1)
-		json_array_append_new(list, json_string(words + at));
-	return list;
-}
-
 /* OCI image specification 1.1, config.md, but for rootfs. */
 static json_t *config_json(const struct container_message *message, int64_t port)
 {
 	char exposed[16], signal[16];
-	json_t *run = json_pack("{s:o}", "Env", words_json(message->environment, message->environment_size));
+	json_t *run = json_pack("{s:o}", "Env", json_words(message->environment, message->environment_size));
 
 	if (message->command_size != 0)
-		json_object_set_new(run, "Cmd", words_json(message->command, message->command_size));
+		json_object_set_new(run, "Cmd", json_words(message->command, message->command_size));
 	if (message->user[0] != '\0')
 		json_object_set_new(run, "User", json_string(message->user));
 	if (message->folder[0] != '\0')

@@ -25,11 +25,6 @@ enum { ENDED_KEPT = 100 }; /* rows of pulls that have ended, for each realm and 
 #define SELECT "SELECT id, realm, name, reference, state, image, error_code, error_text, bytes, created, ended, blobs FROM pulls"
 #define SEEN_SQL " (" SCOPE_SQL("realm") ") "
 
-static json_t *text_or_null(const char *text)
-{
-	return *text == '\0' ? json_null() : json_string(text);
-}
-
 static json_t *pull_json(struct request *request, sqlite3_stmt *row)
 {
 	const struct fetch *fetch = fetch_find(query_text(row, 0));
@@ -48,10 +43,10 @@ static json_t *pull_json(struct request *request, sqlite3_stmt *row)
 	if (*query_text(row, 6) != '\0')
 		error = json_pack("{s:s, s:s}", "code", query_text(row, 6), "message", query_text(row, 7));
 	return json_pack("{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:i, s:i, s:o, s:o, s:o, s:o}", "id", query_text(row, 0),
-			 "realm", text_or_null(query_text(row, 1)), "name", query_text(row, 2), "reference", query_text(row, 3),
+			 "realm", json_text_or_null(query_text(row, 1)), "name", query_text(row, 2), "reference", query_text(row, 3),
 			 "state", state, "bytes", (json_int_t)progress->bytes,
 			 "bytes_total", (json_int_t)progress->bytes_total, "blobs", (int)progress->blobs, "blobs_total",
-			 (int)progress->blobs_total, "image", text_or_null(query_text(row, 5)), "error", error, "created_at",
+			 (int)progress->blobs_total, "image", json_text_or_null(query_text(row, 5)), "error", error, "created_at",
 			 time_json(query_int(row, 9)), "ended_at", time_json(query_int(row, 10)));
 }
 

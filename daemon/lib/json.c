@@ -142,3 +142,17 @@ int json_read(json_t *object, const char *path, const struct json_field *fields,
 	}
 	return 0;
 }
+
+json_t *json_text_or_null(const char *text)
+{
+	return *text == '\0' ? json_null() : json_string(text);
+}
+
+json_t *json_words(const char *words, size_t size)
+{
+	json_t *list = json_array();
+
+	for (size_t at = 0; list != NULL && at < size; at += strlen(words + at) + 1)
+		json_array_append_new(list, json_string(words + at));
+	return list;
+}

@@ -56,6 +56,12 @@ json_t *json_parse(const char *text, size_t size, struct error *err);
  */
 int json_read(json_t *object, const char *path, const struct json_field *fields, size_t count, struct error *err);
 
+/* A string, or null for an empty one. */
+json_t *json_text_or_null(const char *text);
+
+/* A list of strings of words with a NUL behind each, size bytes together. */
+json_t *json_words(const char *words, size_t size);
+
 /* Reads one element of an array as a string of min..max bytes into out[max + 1]. */
 int json_read_string(json_t *value, const char *path, size_t min, size_t max, char *out, struct error *err);
 

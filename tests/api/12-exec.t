@@ -92,10 +92,10 @@ unlike "$(cat "$LOGS/seen")" 'bulkheadd' 'nor by the container while a command r
 sh_run 'head -c 200000000 /dev/urandom | tail -c 199999999 | wc -c' '{"timeout":100}'
 unlike "$(out)" 199999999 'it has no more memory than the container'
 runs 'the container is still there' wait_until 30 lab_up
-sh_run 'i=0; while [ $i -lt 200 ]; do sleep 5 & i=$((i + 1)); done; echo all; kill $(jobs -p)' '{"timeout":30}'
+sh_run 'i=0; while [ $i -lt 200 ]; do sleep 40 & i=$((i + 1)); done; echo all; kill $(jobs -p)' '{"timeout":30}'
 unlike "$(out)" '^all' 'and no more processes'
 few() { [ "$(lab 'ls -d /proc/[0-9]* | wc -l')" -lt 30 ]; }
-runs 'which end' wait_until 60 few
+runs 'which end' wait_until 90 few
 
 # -- its end --
 sh_run 'echo begun; sleep 300 & sleep 301; echo not' '{"timeout":2}'

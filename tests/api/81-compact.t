@@ -74,8 +74,25 @@ for name in one two; do
 	is "$(in_lab $name "$sums")" "${before[$name]}" "$name has every byte, mode, owner and time"
 	unlike "$(in_lab $name 'ls -a /')" bulkhead 'and sees nothing new in its root'
 done
+large=$(in_lab one 'sha256sum </srv/pkg/large | cut -c1-64')
 stop one
 stop two
+
+# -- what leaves it, leaves it whole --
+STATUS=$(curl -sk --max-time 300 -o "$LOGS/one.tar" -w '%{http_code}' --connect-to "::127.0.0.1:$PORT_HTTPS" -H "Authorization: Bearer $TOKEN" \
+	"https://api.$DOMAIN/api/v1/containers/${id[one]}/export")
+is "$STATUS" 200 'one that shares files is exported'
+layer=$(tar -tf "$LOGS/one.tar" | head -n 1)
+is "$(tar -xOf "$LOGS/one.tar" "$layer" | zstd -qdc | tar -xOf - srv/pkg/large | sha256sum | cut -c1-64)" "$large" 'with their content'
+rm -f "$LOGS/one.tar"
+api_json POST "/containers/${id[one]}/copy" '{"name":"copy-of-one","start":true}' --max-time 200
+answers 201 'and copied'
+id[copy]=$(field .id) url[copy]=$(field .url)
+LAB_URL=${url[copy]}
+runs 'the copy runs' wait_until 60 lab_up
+is "$(in_lab copy "$sums")" "${before[one]}" 'and has every byte, mode, owner and time'
+api DELETE "/containers/${id[copy]}"
+answers 204 'it is deleted'
 
 # -- and memory holds it once --
 # Compacting dropped what it read. Whoever reads first is charged for the pages; who reads the same inode later is not.

@@ -45,24 +45,23 @@ struct copying {
 
 static struct copying *all;
 
-static unsigned copies_of(const char *id, bool held)
+static bool touches(const struct copying *copying, const char *id)
 {
-	unsigned count = 0;
-
-	for (const struct copying *copying = all; copying != NULL; copying = copying->next)
-		count += (!held || copying->held) && (strcmp(copying->message.from, id) == 0 || strcmp(copying->message.to, id) == 0);
-	return count;
+	return strcmp(copying->message.from, id) == 0 || strcmp(copying->message.to, id) == 0;
 }
 
 bool copies_touch(const char *id)
 {
-	return copies_of(id, false) > 0;
+	for (const struct copying *copying = all; copying != NULL; copying = copying->next)
+		if (touches(copying, id))
+			return true;
+	return false;
 }
 
 void copies_cancel(const char *id)
 {
 	for (const struct copying *copying = all; copying != NULL; copying = copying->next)
-		if (strcmp(copying->message.from, id) == 0 || strcmp(copying->message.to, id) == 0)
+		if (touches(copying, id))
 			kill(copying->pid, SIGKILL);
 }
 

@@ -8,6 +8,7 @@
 #define BULKHEAD_ROOTFS_H
 
 struct container_message;
+struct export_message;
 struct error;
 
 /*
@@ -19,9 +20,8 @@ int rootfs_mount(const struct container_message *message, struct error *err);
 
 /*
  * What a stopped container, or a snapshot, would see, to be read only: at
- * target, with the container's ids as they are on disk. The same holds of the mount namespace.
+ * target, with the container's ids as they are on disk. In a mount namespace of its own, too.
  */
-struct export_message;
 int rootfs_view(const struct export_message *message, const char *target, struct error *err);
 
 #endif

@@ -2,6 +2,7 @@
 // link: daemon/engine/compact.c daemon/engine/content.c daemon/engine/digest.c daemon/engine/lead.c daemon/engine/plan.c daemon/engine/names.c -lcrypto
 // link: -Wl,--wrap=linkat -Wl,--wrap=renameat -Wl,--wrap=syncfs -Wl,--wrap=fsync -Wl,--wrap=fsetxattr -Wl,--wrap=mknodat
 // link: -Wl,--wrap=unlinkat -Wl,--wrap=ftruncate -Wl,--wrap=mkdirat
+#include "tests/unit/fault.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -23,24 +24,6 @@ enum { SIZE = 3 * COMPACT_SIZE_MIN, OWNER = 2000000 };
 static const char ids[][ID_TEXT] = { "aaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbbbbbb", "cccccccccccccccccccccccc" };
 static char top[PATH_MAX], containers[PATH_MAX + 16], content[PATH_MAX + 16], run[PATH_MAX + 16];
 static struct error err;
-
-/* Killed before the n-th call that changes something; 0: never. */
-static int fault;
-
-static void step(void)
-{
-	if (fault > 0 && --fault == 0)
-		_exit(9);
-}
-
-#define WRAP(type, name, parameters, arguments) \
-	type __real_##name parameters; \
-	type __wrap_##name parameters; \
-	type __wrap_##name parameters \
-	{ \
-		step(); \
-		return __real_##name arguments; \
-	}
 
 WRAP(int, linkat, (int a, const char *b, int c, const char *d, int e), (a, b, c, d, e))
 WRAP(int, renameat, (int a, const char *b, int c, const char *d), (a, b, c, d))

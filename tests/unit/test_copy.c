@@ -3,6 +3,7 @@
 // link: daemon/engine/plan.c daemon/engine/names.c daemon/engine/idmap.c -lcrypto
 // link: -Wl,--wrap=linkat -Wl,--wrap=renameat -Wl,--wrap=renameat2 -Wl,--wrap=syncfs -Wl,--wrap=fsync -Wl,--wrap=mkdirat -Wl,--wrap=mknodat
 // link: -Wl,--wrap=symlinkat -Wl,--wrap=fchownat -Wl,--wrap=fchmodat -Wl,--wrap=lsetxattr -Wl,--wrap=utimensat -Wl,--wrap=unlinkat -Wl,--wrap=ftruncate
+#include "tests/unit/fault.h"
 #include "tests/unit/unit.h"
 
 #include <dirent.h>
@@ -28,24 +29,6 @@ enum { OWNER = 2000000 };
 static char top[PATH_MAX], containers[PATH_MAX + 16], content[PATH_MAX + 16];
 static struct clone_sum sum;
 static struct error err;
-
-/* Killed before the n-th call that changes something; 0: never. */
-static int fault;
-
-static void step(void)
-{
-	if (fault > 0 && --fault == 0)
-		_exit(9);
-}
-
-#define WRAP(type, name, parameters, arguments) \
-	type __real_##name parameters; \
-	type __wrap_##name parameters; \
-	type __wrap_##name parameters \
-	{ \
-		step(); \
-		return __real_##name arguments; \
-	}
 
 WRAP(int, linkat, (int a, const char *b, int c, const char *d, int e), (a, b, c, d, e))
 WRAP(int, renameat, (int a, const char *b, int c, const char *d), (a, b, c, d))

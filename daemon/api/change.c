@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * change: PATCH of a container. The engine puts limits in force first, or
- * refuses them; then the row says so. A name and a restart policy are the row's alone.
+ * refuses them; then the row says so. A name, a restart policy and what is run at
+ * the next start are the row's alone.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -26,8 +27,8 @@ struct change {
 	struct change *next;
 	struct request *request;
 	char id[ID_TEXT];
-	struct spec spec; /* of it: name, restart, start_order, limits */
-	char *labels, *seccomp; /* JSON; NULL: as they are */
+	struct spec spec; /* of it: name, restart, start_order, limits, user, folder */
+	char *labels, *seccomp, *command, *environment; /* JSON; NULL: as they are */
 };
 
 static struct change *changes;
@@ -50,6 +51,8 @@ static void change_free(struct change *change)
 		*link = change->next;
 	free(change->labels);
 	free(change->seccomp);
+	free(change->command);
+	free(change->environment);
 	free(change);
 }
 
@@ -59,7 +62,7 @@ static int spec_load(struct store *store, const char *id, struct spec *spec, str
 	cleanup_query sqlite3_stmt *row =
 		store_query(store, err,
 			    "SELECT name, restart, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, start_order,"
-			    " cpus, read_max, write_max FROM containers"
+			    " cpus, read_max, write_max, user, folder FROM containers"
 			    " WHERE id = ? AND deleted IS NULL", "s", id);
 	int step = row == NULL ? -1 : query_step(row, err);
 
@@ -73,6 +76,8 @@ static int spec_load(struct store *store, const char *id, struct spec *spec, str
 	};
 	snprintf(spec->cpus, sizeof spec->cpus, "%s", query_text(row, 9));
 	snprintf(spec->name, sizeof spec->name, "%s", query_text(row, 0));
+	snprintf(spec->user, sizeof spec->user, "%s", query_text(row, 12));
+	snprintf(spec->folder, sizeof spec->folder, "%s", query_text(row, 13));
 	return 1;
 }
 
@@ -81,11 +86,13 @@ static int row_update(struct store *store, const struct change *change, struct e
 	const struct spec *spec = &change->spec;
 	int set = store_run(store, err,
 			    "UPDATE containers SET name = ?, restart = ?, memory_max = ?, swap_max = ?, disk_max = ?, cpu_percent = ?,"
-			    " cpu_weight = ?, pids_max = ?, start_order = ?, cpus = ?, read_max = ?, write_max = ?,"
-			    " labels = ifnull(?, labels), seccomp = ifnull(?, seccomp) WHERE id = ? AND deleted IS NULL",
-			    "siiiiiiiisiisss", spec->name, spec->restart, spec->memory_max, spec->swap_max, spec->disk_max,
+			    " cpu_weight = ?, pids_max = ?, start_order = ?, cpus = ?, read_max = ?, write_max = ?, user = ?, folder = ?,"
+			    " labels = ifnull(?, labels), seccomp = ifnull(?, seccomp), command = ifnull(?, command),"
+			    " environment = ifnull(?, environment) WHERE id = ? AND deleted IS NULL",
+			    "siiiiiiiisiisssssss", spec->name, spec->restart, spec->memory_max, spec->swap_max, spec->disk_max,
 			    spec->cpu_percent, spec->cpu_weight, spec->pids_max, spec->start_order, spec->cpus, spec->read_max,
-			    spec->write_max, change->labels, change->seccomp, change->id);
+			    spec->write_max, spec->user, spec->folder, change->labels, change->seccomp, change->command,
+			    change->environment, change->id);
 
 	if (set == -1 && err->code == EEXIST) {
 		error_field(err, "name", "the project has a container named %s already", spec->name);
@@ -140,6 +147,11 @@ static void change_begin(struct request *request, const struct spec *spec)
 		cleanup_json json_t *whole = confinement_whole(spec->seccomp);
 		change->seccomp = whole == NULL ? NULL : json_dumps(whole, JSON_COMPACT);
 	}
+	/* As the row of a new one has them: no command is "". */
+	if (spec->command != NULL)
+		change->command = json_array_size(spec->command) == 0 ? strdup("") : json_dumps(spec->command, JSON_COMPACT);
+	if (spec->environment != NULL)
+		change->environment = json_dumps(spec->environment, JSON_COMPACT);
 	snprintf(change->id, sizeof change->id, "%.24s", request->id);
 	changes = change;
 	if (message_make(request->api, change, &message, &err) == -1) {

@@ -198,13 +198,25 @@ static int64_t restart_parse(const char *text)
 	return -1;
 }
 
-int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
+/* What is run in it, and how. */
+static int program_check(const struct spec *spec, struct error *err)
 {
 	char words[ENVIRONMENT_MAX];
+	uint32_t size;
+
+	if (spec_command_pack(spec->command, words, COMMAND_MAX, &size, err) == -1 ||
+	    spec_environment_pack(spec->environment, words, ENVIRONMENT_MAX, &size, err) == -1)
+		return -1;
+	if (spec->folder[0] != '\0' && spec->folder[0] != '/')
+		return error_field(err, "cwd", "cwd is not an absolute path");
+	return 0;
+}
+
+int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
+{
 	json_t *limits = NULL;
 	char restart[32] = "no";
 	bool swap = false;
-	uint32_t size;
 	struct spec spec = { .start_order = START_ORDER_DEFAULT, .cpu_weight = CPU_WEIGHT_DEFAULT, .pids_max = PIDS_DEFAULT };
 	const struct json_field fields[] = {
 		{ "project", JSON_KIND_STRING, true, 1, ID_TEXT - 1, spec.project, NULL },
@@ -224,8 +236,7 @@ int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 
 	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 || labels_check(spec.labels, err) == -1 ||
 	    name_check(spec.name, "name", err) == -1 || confinement_check(spec.seccomp, err) == -1 || limits_read(limits, &spec, &swap, err) == -1 ||
-	    spec_command_pack(spec.command, words, COMMAND_MAX, &size, err) == -1 ||
-	    spec_environment_pack(spec.environment, words, ENVIRONMENT_MAX, &size, err) == -1)
+	    program_check(&spec, err) == -1)
 		return -1;
 	/* As much swap as memory, unless said otherwise. */
 	if (!swap)
@@ -233,8 +244,6 @@ int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 	spec.restart = restart_parse(restart);
 	if (spec.restart == -1)
 		return error_field(err, "restart", "restart is not no, on-failure or always");
-	if (spec.folder[0] != '\0' && spec.folder[0] != '/')
-		return error_field(err, "cwd", "cwd is not an absolute path");
 	*ret_spec = spec;
 	return 0;
 }
@@ -252,10 +261,16 @@ int spec_change(json_t *body, struct spec *spec, struct error *err)
 		{ "labels", JSON_KIND_OBJECT, false, 0, 0, &changed.labels, NULL },
 		{ "start_order", JSON_KIND_INTEGER, false, 0, START_ORDER_MAX, &changed.start_order, NULL },
 		{ "seccomp", JSON_KIND_OBJECT, false, 0, 0, &changed.seccomp, NULL },
+		/* Empty ones: as the image says, again. */
+		{ "command", JSON_KIND_ARRAY, false, 0, COMMAND_WORDS_MAX, &changed.command, NULL },
+		{ "environment", JSON_KIND_OBJECT, false, 0, 0, &changed.environment, NULL },
+		{ "user", JSON_KIND_STRING, false, 0, USER_TEXT - 1, changed.user, NULL },
+		{ "cwd", JSON_KIND_STRING, false, 0, FOLDER_TEXT - 1, changed.folder, NULL },
 	};
 
 	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 || labels_check(changed.labels, err) == -1 ||
-	    name_check(changed.name, "name", err) == -1 || confinement_check(changed.seccomp, err) == -1 || limits_read(limits, &changed, &swap, err) == -1)
+	    name_check(changed.name, "name", err) == -1 || confinement_check(changed.seccomp, err) == -1 || limits_read(limits, &changed, &swap, err) == -1 ||
+	    program_check(&changed, err) == -1)
 		return -1;
 	if (restart[0] != '\0')
 		changed.restart = restart_parse(restart);

@@ -35,7 +35,7 @@ struct spec {
 
 int spec_read(json_t *body, struct spec *ret_spec, struct error *err);
 
-/* Name, restart and limits that body has take the place of those in spec, which stays as it is on -1. */
+/* What body has of name, restart, limits and what is run takes the place of that in spec, which stays as it is on -1. */
 int spec_change(json_t *body, struct spec *spec, struct error *err);
 
 /* enum revival_policy as the API has it; NULL beyond. */

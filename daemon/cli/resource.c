@@ -63,7 +63,7 @@ static const struct verb {
 	{ "container", "create", "POST", "/containers", "", ARGUMENTS_NAME,
 	  "NAME project=ID image=IMAGE [port:=PORT] [command:='[\"...\"]']" },
 	{ "container", "change", "PATCH", "/containers/", "", ARGUMENTS_CHANGE,
-	  "ID [name=NAME] [restart=no|on-failure|always] [labels:='{...}'] [limits:='{\"memory_max\":BYTES, ...}']" },
+	  "ID [name=NAME] [restart=no|on-failure|always] [environment:='{...}'] [labels:='{...}'] [limits:='{\"memory_max\":BYTES, ...}']" },
 	{ "container", "start", "POST", "/containers/", "/start", ARGUMENTS_ID, "ID", NULL },
 	{ "container", "stop", "POST", "/containers/", "/stop", ARGUMENTS_ID, "ID", NULL },
 	{ "container", "usage", "GET", "/containers/", "/usage", ARGUMENTS_ID, "ID", NULL },

@@ -108,6 +108,25 @@ answers 200 'one that is stopped'
 api POST "/containers/$box/start"
 runs 'starts' wait_until 60 lab_up
 is "$(lab 'cat /sys/fs/cgroup/memory.max')" 50331648 'with what it was given'
+
+# -- what is run --
+change '{"environment":{"WORD":"new"},"cwd":"/srv","command":["/bin/sh","-c","echo $WORD by $(id -u) in $PWD; sleep 600"],"user":"nobody"}'
+is "$STATUS $(field '[.environment.WORD, .cwd, .user, .command[0]] | join(" ")')" '200 new /srv nobody /bin/sh' 'what is run, as whom and where'
+runs 'goes on as it was until it is started again' lab_up
+for bad in '{"environment":{"1":"x"}}' '{"environment":{"A":7}}' '{"cwd":"srv"}' '{"command":[""]}' '{"command":"sh"}' '{"user":7}'; do
+	change "$bad"
+	refused 400 invalid - "$bad"
+done
+is "$(api GET "/containers/$box" && field .cwd)" /srv 'and changes nothing'
+api POST "/containers/$box/restart?timeout=1"
+said() { api GET "/containers/$box/console" && grep -q 'new by 65534 in /srv' <<<"$BODY"; }
+runs 'then it is what was asked for' wait_until 60 said
+change '{"environment":{},"cwd":"","command":[],"user":""}'
+is "$STATUS $(field '[.environment, .cwd, .user, .command] | tojson')" '200 [{},null,null,null]' 'empty ones are the image'"'"'s'
+api POST "/containers/$box/restart?timeout=1"
+LAB_URL=$(field .url)
+runs 'which is run again' wait_until 60 web_up "$LAB_URL"
+
 api DELETE "/containers/$box"
 change '{"name":"late"}'
 refused 404 not_found - 'one that is gone'

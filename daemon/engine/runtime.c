@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/engine/runtime.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,23 +139,24 @@ int runtime_read(const char id[ID_TEXT], struct container_message *ret_message, 
 	return 0;
 }
 
+/* Whatever lies in its folder: what was being written when an engine was killed has a name that nobody knows. */
 void runtime_remove(const char id[ID_TEXT], bool keep)
 {
-	static const char *const files[] = { "state", "message", "resolv.conf", "held", "seccomp" };
-	static const char *const logs[] = { "console.log", "console.log.1", "lxc.log" };
-	static const char *const folders[] = { "rootfs", "mount", "lower", NULL };
+	static const char *const logs[] = { "console.log", "console.log.1", "lxc.log", NULL };
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		runtime_path(id, files[i], path);
-		unlink(path);
+	runtime_path(id, NULL, path);
+	DIR *folder = opendir(path);
+	if (folder == NULL)
+		return; /* there is none */
+	for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+		bool is_log = false;
+		for (size_t i = 0; logs[i] != NULL; i++)
+			is_log = is_log || strcmp(entry->d_name, logs[i]) == 0;
+		/* Of dots and folders that are not empty nothing happens. */
+		if (!is_log || !keep)
+			(void)unlinkat(dirfd(folder), entry->d_name, entry->d_type == DT_DIR ? AT_REMOVEDIR : 0);
 	}
-	for (size_t i = 0; i < sizeof logs / sizeof *logs && !keep; i++) {
-		runtime_path(id, logs[i], path);
-		unlink(path);
-	}
-	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-		runtime_path(id, folders[i], path);
-		rmdir(path);
-	}
+	closedir(folder);
+	rmdir(path);
 }

@@ -8,7 +8,8 @@
 #   $(O)/bulkhead.img       raw GPT disk, BIOS and UEFI
 #   $(O)/guest.tar          a small Debian with a web server
 #   $(O)/system.tar         one whose init is systemd
-#   $(O)/node.tar           one with a server on Debian's nodejs
+#   $(O)/node.tar           one with a server on Debian's nodejs; install.tar: one that installs it by itself
+#   $(O)/database.tar       one with PostgreSQL
 #
 # The kernel's folder gives $(O)/kernel/bzImage, a stamp for its hardening, and, by the variables below, microcode and firmware.
 
@@ -64,18 +65,17 @@ $(O)/bulkhead.img: $(O)/bulkhead.efi $(BZIMAGE) $(O)/initrd $(O)/cmdline build/d
 	$(call note,DISK,$@)
 	$(Q)O=$(O) build/disk $@
 
-# -- the container image of `make run` and the tests --
-$(O)/guest.tar: build/lock/guest.lock build/unpack build/guest/make $(wildcard build/guest/*) $(EPOCH)
-	$(call note,GUEST,$@)
-	$(Q)O=$(O) build/guest/make $@
-
-$(O)/system.tar: build/lock/system.lock build/unpack build/guest/system build/guest/web.service $(EPOCH)
-	$(call note,GUEST,$@)
-	$(Q)O=$(O) build/guest/system $@
-
-$(O)/node.tar: build/lock/node.lock build/unpack build/guest/node build/guest/server.js $(EPOCH)
-	$(call note,GUEST,$@)
-	$(Q)O=$(O) build/guest/node $@
+# -- the container images of `make run`, the tests and the benchmarks --
+define guest
+$(O)/$(1).tar: build/lock/$(2).lock build/unpack build/guest/$(3) build/guest/lib.sh $(4) $(EPOCH)
+	$$(call note,GUEST,$$@)
+	$$(Q)O=$(O) build/guest/$(3) $$@
+endef
+$(eval $(call guest,guest,guest,make,build/guest/init))
+$(eval $(call guest,system,system,system,build/guest/web.service))
+$(eval $(call guest,node,node,node,build/guest/server.js))
+$(eval $(call guest,install,node,install,build/guest/server.js build/lock/guest.lock))
+$(eval $(call guest,database,database,database,))
 
 # -- the same bits twice --
 .PHONY: test-reproducible

@@ -11,8 +11,9 @@ export J
 
 # Every goal but those of HERE is made by one make inside the tool root. Variables given on the command line (V, O, FRESH, NOSKIP, TESTS,
 # ...) are in the environment, and build/enter lets those through that mean something.
-LOCKS := $(filter-out %/toolroot.lock,$(wildcard build/lock/*.lock))
 GOALS := $(filter-out $(HERE),$(or $(MAKECMDGOALS),image))
+# What only benchmarks are made of is fetched for them alone.
+LOCKS := $(filter-out %/toolroot.lock $(if $(filter bench-%,$(GOALS)),,%/peers.lock %/node.lock %/database.lock),$(wildcard build/lock/*.lock))
 
 .PHONY: $(GOALS) inside
 $(GOALS): inside
@@ -70,7 +71,7 @@ help:
 	@echo 'make test               every test (TESTS="tests/unit/..." some; NOSKIP=1 a skip is a failure)'
 	@echo 'make test-reproducible  build all twice under different circumstances and compare every bit'
 	@echo 'make kernel             the kernel and its hardening gate'
-	@echo 'make bench              measured figures; bench-containers, bench-density: against LXC and Incus; bench-idle'
+	@echo 'make bench              measured figures; bench-containers, -density, -idle, -compaction, -merging: see tests/tests.mk'
 	@echo 'make lint               shellcheck'
 	@echo 'make lock               renew build/lock/ from the Debian archive'
 	@echo 'make clean              remove build/out/; clean-cache: also what no lock names in the cache'

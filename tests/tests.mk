@@ -8,7 +8,9 @@
 #   make bench                    figures, medians of 5
 #   make bench-containers         containers against LXC and Incus, COUNT=20 of each
 #   make bench-idle               COUNT=200 idle containers in 16 GB
-#   make bench-density            memory of COUNT=30 servers on nodejs, against one, and against Incus
+#   make bench-density            memory of COUNT=30 containers of OF=node, system or database against one, Incus (PEERS=no: without), the bound
+#   make bench-compaction         memory of COUNT=30 that have each installed the same, before and after compaction
+#   make bench-merging            what merging costs the CPU and a server
 #
 # A unit is tests/unit/test_<noun>.c: one cmocka binary, sanitised, linked with what it uses of daemon/lib, and with the sources, libraries
 # and linker words of lines in it that look like this:   // link: daemon/api/route.c -lsqlite3 -Wl,--wrap=fsync
@@ -41,10 +43,11 @@ $(foreach u,$(UNITS),$(eval $(call test_program,unit/$(notdir $u),tests/unit/$(n
 $(foreach f,$(FUZZERS),$(eval $(call test_program,fuzz/$(notdir $f),tests/fuzz/$(notdir $f).c,tests/fuzz/driver.c)))
 
 # TESTS decides what has to be built: nobody waits for a kernel to run a unit.
-TESTS_WANTED := $(patsubst tests/%,%,$(or $(TESTS),unit/ fuzz/ kernel/ boot/ api/))
-TESTS_MACHINE := $(filter boot% api% bench% *%,$(TESTS_WANTED))
+TESTS_WANTED := $(patsubst tests/%,%,$(or $(TESTS),unit/ fuzz/ kernel/ boot/ api/ fault/))
+TESTS_MACHINE := $(filter boot% api% fault% bench% *%,$(TESTS_WANTED))
 TESTS_NEED := $(if $(filter unit% *%,$(TESTS_WANTED)),$(UNITS)) $(if $(filter fuzz% *%,$(TESTS_WANTED)),$(FUZZERS)) \
 	$(if $(TESTS_MACHINE),$(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/system.tar $(O)/bin-san/bulkheadd-fake $(O)/bin/hostile) \
+	$(if $(filter fault% *%,$(TESTS_WANTED)),$(TEST_OUT)/fault/initrd) \
 	$(if $(filter kernel% *%,$(TESTS_WANTED)),$(O)/kernel/bzImage)
 
 .PHONY: test units fuzz bench
@@ -53,6 +56,21 @@ test: $(TESTS_NEED) $(if $(TESTS),,lint)
 
 # What tries to get out of a container (tests/api/71-hostile.t); it runs on the libraries of the tests' image.
 $(eval $(call program,hostile,$(wildcard tests/hostile/*.c)))
+
+# A root that kills its daemon at a given step (tests/fault/fault.c), behind the image's own initramfs: the later archive's files
+# take the place of the earlier's.
+FAULT_INITRD := $(TEST_OUT)/fault/initrd
+$(TEST_OUT)/fault/fault.so: tests/fault/fault.c $(BUILD_DEPS)
+	$(call note,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -fPIE -D_FORTIFY_SOURCE=3,$(CFLAGS)) -U_FORTIFY_SOURCE -fPIC -shared $(LDFLAGS) -MMD -MP -o $@ $<
+$(FAULT_INITRD): $(TEST_OUT)/fault/fault.so $(O)/root.erofs $(O)/initrd build/cpio
+	$(call note,PACK,$@)
+	$(Q)rm -rf $(@D)/root $(@D)/initramfs; mkdir -p $(@D)/initramfs; cp -a $(O)/rootfs $(@D)/root
+	$(Q)install -m 755 $< $(@D)/root/usr/lib/fault.so; echo /usr/lib/fault.so >$(@D)/root/etc/ld.so.preload
+	$(Q)umask 022; mkfs.erofs --quiet -T"$$SOURCE_DATE_EPOCH" --all-root -x-1 $(@D)/initramfs/root.erofs $(@D)/root
+	$(Q)cp $(O)/initrd $@; truncate -s %4 $@; build/cpio $(@D)/initramfs >>$@
+	$(Q)rm -rf $(@D)/root $(@D)/initramfs
 
 # The build of all units and fuzz targets alone.
 units: $(UNITS) $(FUZZERS)
@@ -84,14 +102,21 @@ fuzz: $(FUZZERS_COVERAGE)
 bench: $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar
 	$(Q)O='$(O)' tests/bench/bench
 
-$(O)/peers.erofs: build/lock/peers.lock build/unpack $(wildcard tests/bench/peers/*) $(O)/guest.tar $(O)/node.tar
+$(O)/peers.erofs: build/lock/peers.lock build/unpack $(wildcard tests/bench/peers/*) $(addprefix $(O)/,guest.tar node.tar system.tar database.tar)
 	$(call note,PEERS,$@)
 	$(Q)O='$(O)' tests/bench/peers/make $@
 
-.PHONY: bench-containers bench-density bench-idle
-bench-idle: $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar
+$(eval $(call program,pages,tests/bench/pages.c,-lcrypto))
+
+BENCHED := $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/bin/pages
+.PHONY: bench-containers bench-density bench-idle bench-compaction bench-merging
+bench-idle: $(BENCHED) $(O)/guest.tar
 	$(Q)O='$(O)' tests/bench/idle $(COUNT)
-bench-density: $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/node.tar $(O)/peers.erofs
-	$(Q)O='$(O)' tests/bench/density $(COUNT)
-bench-containers: $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/peers.erofs
+bench-density: $(BENCHED) $(addprefix $(O)/,node.tar system.tar database.tar) $(if $(filter no,$(PEERS)),,$(O)/peers.erofs)
+	$(Q)O='$(O)' tests/bench/density $(or $(OF),node) $(COUNT)
+bench-compaction: $(BENCHED) $(O)/node.tar $(O)/install.tar
+	$(Q)O='$(O)' tests/bench/compaction $(COUNT)
+bench-merging: $(BENCHED) $(O)/node.tar
+	$(Q)O='$(O)' tests/bench/merging $(COUNT)
+bench-containers: $(BENCHED) $(O)/guest.tar $(O)/peers.erofs
 	$(Q)O='$(O)' tests/bench/containers $(COUNT)

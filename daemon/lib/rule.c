@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/lib/rule.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/lib/error.h"
+#include "daemon/lib/json.h"
+
+enum { WORD_TEXT = 16, TIME_ROOM = 32, PORTS_TEXT = 16 };
+
+static const char *const directions[] = { [RULE_EGRESS] = "egress", [RULE_INGRESS] = "ingress", [RULE_DIRECTIONS] = NULL };
+static const char *const actions[] = {
+	[RULE_ALLOW] = "allow", [RULE_DENY] = "deny", [RULE_REJECT] = "reject", [RULE_LOG] = "log", [RULE_ACTIONS] = NULL,
+};
+static const char *const protocols[] = {
+	[RULE_ANY] = "any", [RULE_TCP] = "tcp", [RULE_UDP] = "udp", [RULE_ICMP] = "icmp", [RULE_ICMPV6] = "icmpv6",
+	[RULE_PROTOCOLS] = NULL,
+};
+static const uint8_t numbers[] = {
+	[RULE_TCP] = IPPROTO_TCP, [RULE_UDP] = IPPROTO_UDP, [RULE_ICMP] = IPPROTO_ICMP, [RULE_ICMPV6] = IPPROTO_ICMPV6,
+};
+
+const char *rule_direction_name(enum rule_direction direction)
+{
+	return direction < RULE_DIRECTIONS ? directions[direction] : NULL;
+}
+
+const char *rule_action_name(enum rule_action action)
+{
+	return action < RULE_ACTIONS ? actions[action] : NULL;
+}
+
+const char *rule_protocol_name(enum rule_protocol protocol)
+{
+	return protocol < RULE_PROTOCOLS ? protocols[protocol] : NULL;
+}
+
+static bool bits_are_zero(const struct cidr *cidr, unsigned from)
+{
+	unsigned end = cidr->family == AF_INET ? 32 : 128;
+
+	for (unsigned bit = from; bit < end; bit++)
+		if ((cidr->bytes[bit / 8] & 0x80U >> bit % 8) != 0)
+			return false;
+	return true;
+}
+
+int cidr_parse(const char *text, struct cidr *ret_cidr, struct error *err)
+{
+	char address[INET6_ADDRSTRLEN];
+	struct cidr cidr = { 0 };
+	const char *slash = strchr(text, '/');
+	size_t size = slash == NULL ? strlen(text) : (size_t)(slash - text);
+	unsigned long prefix = 0;
+
+	if (size >= sizeof address)
+		return error_set(err, EINVAL, "'%.64s' is not an address", text);
+	memcpy(address, text, size);
+	address[size] = '\0';
+	if (inet_pton(AF_INET, address, cidr.bytes) == 1)
+		cidr.family = AF_INET;
+	else if (inet_pton(AF_INET6, address, cidr.bytes) == 1)
+		cidr.family = AF_INET6;
+	else
+		return error_set(err, EINVAL, "'%.64s' is not an address such as 192.0.2.0/24 or 2001:db8::/32", text);
+	unsigned full = cidr.family == AF_INET ? 32 : 128;
+	if (slash != NULL) {
+		size_t digits = strspn(slash + 1, "0123456789");
+		prefix = strtoul(slash + 1, NULL, 10);
+		if (digits == 0 || digits > 3 || slash[1 + digits] != '\0' || prefix > full || (digits > 1 && slash[1] == '0'))
+			return error_set(err, EINVAL, "'%.64s': the prefix length is not 0 to %u", text, full);
+	}
+	cidr.prefix = (uint8_t)(slash == NULL ? full : prefix);
+	if (!bits_are_zero(&cidr, cidr.prefix))
+		return error_set(err, EINVAL, "'%.64s' is an address within a network, not a network: bits behind its prefix are set", text);
+	*ret_cidr = cidr;
+	return 0;
+}
+
+void cidr_format(const struct cidr *cidr, char text[CIDR_TEXT])
+{
+	inet_ntop(cidr->family, cidr->bytes, text, INET6_ADDRSTRLEN);
+	if (cidr->prefix != (cidr->family == AF_INET ? 32 : 128))
+		snprintf(text + strlen(text), 5, "/%u", cidr->prefix);
+}
+
+bool cidr_holds(const struct cidr *outer, const struct cidr *inner)
+{
+	if (outer->family != inner->family || outer->prefix > inner->prefix)
+		return false;
+	unsigned whole = outer->prefix / 8, rest = outer->prefix % 8;
+	if (memcmp(outer->bytes, inner->bytes, whole) != 0)
+		return false;
+	return rest == 0 || ((outer->bytes[whole] ^ inner->bytes[whole]) & 0xff << (8 - rest) & 0xff) == 0;
+}
+
+static int word_find(const char *const *words, const char *word)
+{
+	for (int i = 0; words[i] != NULL; i++)
+		if (strcmp(words[i], word) == 0)
+			return i;
+	return -1;
+}
+
+/* path.key, for err->field. */
+static void field_name(char *out, size_t room, const char *path, const char *key)
+{
+	snprintf(out, room, "%s.%s", path, key);
+}
+
+static int word_read(const char *path, const char *key, const char *const *words, const char *word, int *ret_index, struct error *err)
+{
+	char field[96];
+
+	*ret_index = word_find(words, word);
+	if (*ret_index != -1)
+		return 0;
+	field_name(field, sizeof field, path, key);
+	return error_field(err, field, "%s is not %s, %s, ...: %.32s", field, words[0], words[1], word);
+}
+
+/* One that another one holds says nothing. */
+static void address_add(struct rule *rule, const struct cidr *cidr)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < rule->address_count; i++)
+		if (cidr_holds(&rule->addresses[i], cidr))
+			return;
+	for (size_t i = 0; i < rule->address_count; i++)
+		if (!cidr_holds(cidr, &rule->addresses[i]))
+			rule->addresses[kept++] = rule->addresses[i];
+	rule->addresses[kept] = *cidr;
+	rule->address_count = kept + 1;
+}
+
+static int addresses_read(json_t *list, const char *path, struct rule *rule, struct error *err)
+{
+	char field[96], text[64];
+	struct error why = ERROR_INIT;
+	struct cidr cidr;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		snprintf(field, sizeof field, "%s.addresses[%zu]", path, i);
+		if (json_read_string(json_array_get(list, i), field, 1, sizeof text - 1, text, err) == -1)
+			return -1;
+		if (cidr_parse(text, &cidr, &why) == -1)
+			return error_field(err, field, "%s: %s", field, why.message);
+		address_add(rule, &cidr);
+	}
+	return 0;
+}
+
+static int ports_compare(const void *a, const void *b)
+{
+	const struct port_range *one = a, *two = b;
+
+	return one->first < two->first ? -1 : one->first > two->first;
+}
+
+static void ports_merge(struct rule *rule)
+{
+	size_t kept = 0;
+
+	qsort(rule->ports, rule->port_count, sizeof rule->ports[0], ports_compare);
+	for (size_t i = 0; i < rule->port_count; i++) {
+		struct port_range *last = kept > 0 ? &rule->ports[kept - 1] : NULL;
+		if (last == NULL || rule->ports[i].first > last->last + 1)
+			rule->ports[kept++] = rule->ports[i];
+		else if (rule->ports[i].last > last->last)
+			last->last = rule->ports[i].last;
+	}
+	rule->port_count = kept;
+}
+
+/* "80", "8000-8100". */
+static bool ports_parse(const char *text, struct port_range *ret_range)
+{
+	unsigned first, last;
+	char end;
+	int got = sscanf(text, "%5u-%5u%c", &first, &last, &end);
+
+	if (strspn(text, "0123456789-") != strlen(text) || (got != 1 && got != 2))
+		return false;
+	if (got == 1 && strchr(text, '-') != NULL)
+		return false;
+	last = got == 1 ? first : last;
+	*ret_range = (struct port_range){ .first = (uint16_t)first, .last = (uint16_t)last };
+	return text[0] != '-' && first >= 1 && first <= last && last <= 65535;
+}
+
+static int ports_read(json_t *list, const char *path, struct rule *rule, struct error *err)
+{
+	char field[96], text[PORTS_TEXT];
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		snprintf(field, sizeof field, "%s.ports[%zu]", path, i);
+		if (json_read_string(json_array_get(list, i), field, 1, sizeof text - 1, text, err) == -1)
+			return -1;
+		if (!ports_parse(text, &rule->ports[rule->port_count++]))
+			return error_field(err, field, "%s is not a port of 1 to 65535, or a range such as 8000-8100: %s", field, text);
+	}
+	ports_merge(rule);
+	field_name(field, sizeof field, path, "ports");
+	if (rule->port_count > 0 && rule->protocol != RULE_TCP && rule->protocol != RULE_UDP)
+		return error_field(err, field, "%s: only tcp and udp have ports; name one as protocol", field);
+	return 0;
+}
+
+/* "2026-12-31T23:59:59Z" (RFC 3339, UTC, whole seconds). */
+static int expiry_read(const char *text, const char *path, int64_t *ret_ms, struct error *err)
+{
+	char field[96];
+	struct tm tm = { 0 };
+	const char *end = text[0] == '\0' ? NULL : strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	*ret_ms = 0;
+	if (text[0] == '\0')
+		return 0;
+	field_name(field, sizeof field, path, "expires_at");
+	if (end == NULL || *end != '\0')
+		return error_field(err, field, "%s is not a time such as 2026-12-31T23:59:59Z", field);
+	*ret_ms = (int64_t)timegm(&tm) * 1000;
+	return 0;
+}
+
+static int id_read(const char *path, struct rule *rule, struct error *err)
+{
+	char field[96];
+
+	if (rule->id[0] == '\0')
+		id_generate(rule->id);
+	if (id_valid(rule->id))
+		return 0;
+	field_name(field, sizeof field, path, "id");
+	return error_field(err, field, "%s is not 24 hex digits; leave it out to get one", field);
+}
+
+/* An address of the one family says nothing of the other's ICMP. */
+static int families_check(const char *path, const struct rule *rule, struct error *err)
+{
+	uint8_t family = rule->protocol == RULE_ICMP ? AF_INET : rule->protocol == RULE_ICMPV6 ? AF_INET6 : 0;
+	char field[96];
+
+	for (size_t i = 0; family != 0 && i < rule->address_count; i++)
+		if (rule->addresses[i].family != family) {
+			field_name(field, sizeof field, path, "addresses");
+			return error_field(err, field, "%s: %s has no such addresses", field, protocols[rule->protocol]);
+		}
+	return 0;
+}
+
+int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct error *err)
+{
+	char direction[WORD_TEXT] = "", action[WORD_TEXT] = "", protocol[WORD_TEXT] = "any", expires[TIME_ROOM] = "";
+	json_t *addresses = NULL, *ports = NULL;
+	int d, a, p;
+	struct rule rule = { .priority = RULE_PRIORITY_DEFAULT, .enabled = true };
+	const struct json_field fields[] = {
+		{ "id", JSON_KIND_STRING, false, 1, ID_TEXT - 1, rule.id, NULL },
+		{ "direction", JSON_KIND_STRING, true, 1, sizeof direction - 1, direction, NULL },
+		{ "action", JSON_KIND_STRING, true, 1, sizeof action - 1, action, NULL },
+		{ "protocol", JSON_KIND_STRING, false, 1, sizeof protocol - 1, protocol, NULL },
+		{ "addresses", JSON_KIND_ARRAY, false, 0, RULE_ADDRESSES_MAX, &addresses, NULL },
+		{ "ports", JSON_KIND_ARRAY, false, 0, RULE_PORTS_MAX, &ports, NULL },
+		{ "priority", JSON_KIND_INTEGER, false, 0, RULE_PRIORITY_MAX, &rule.priority, NULL },
+		{ "comment", JSON_KIND_STRING, false, 0, RULE_COMMENT_MAX, rule.comment, NULL },
+		{ "enabled", JSON_KIND_BOOLEAN, false, 0, 0, &rule.enabled, NULL },
+		{ "expires_at", JSON_KIND_STRING, false, 0, sizeof expires - 1, expires, NULL },
+	};
+
+	if (json_read(object, path, fields, sizeof fields / sizeof fields[0], err) == -1 ||
+	    word_read(path, "direction", directions, direction, &d, err) == -1 ||
+	    word_read(path, "action", actions, action, &a, err) == -1 ||
+	    word_read(path, "protocol", protocols, protocol, &p, err) == -1)
+		return -1;
+	rule.direction = (enum rule_direction)d;
+	rule.action = (enum rule_action)a;
+	rule.protocol = (enum rule_protocol)p;
+	if (id_read(path, &rule, err) == -1 || addresses_read(addresses, path, &rule, err) == -1 || ports_read(ports, path, &rule, err) == -1 ||
+	    families_check(path, &rule, err) == -1 || expiry_read(expires, path, &rule.expires_ms, err) == -1)
+		return -1;
+	*ret_rule = rule;
+	return 0;
+}
+
+static json_t *expiry_json(int64_t ms)
+{
+	time_t seconds = (time_t)(ms / 1000);
+	char text[TIME_ROOM];
+	struct tm tm;
+
+	if (ms == 0 || gmtime_r(&seconds, &tm) == NULL)
+		return NULL;
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return json_string(text);
+}
+
+json_t *rule_json(const struct rule *rule)
+{
+	json_t *addresses = json_array(), *ports = json_array();
+	char text[CIDR_TEXT];
+
+	for (size_t i = 0; i < rule->address_count; i++) {
+		cidr_format(&rule->addresses[i], text);
+		json_array_append_new(addresses, json_string(text));
+	}
+	for (size_t i = 0; i < rule->port_count; i++) {
+		const struct port_range *range = &rule->ports[i];
+		snprintf(text, sizeof text, range->first == range->last ? "%u" : "%u-%u", range->first, range->last);
+		json_array_append_new(ports, json_string(text));
+	}
+	json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:s, s:b}", "id", rule->id, "direction", directions[rule->direction],
+				   "action", actions[rule->action], "protocol", protocols[rule->protocol], "addresses", addresses, "ports",
+				   ports, "priority", (json_int_t)rule->priority, "comment", rule->comment, "enabled", (int)rule->enabled);
+	json_t *expires = expiry_json(rule->expires_ms);
+	if (expires != NULL)
+		json_object_set_new(object, "expires_at", expires);
+	return object;
+}
+
+bool rule_matches(const struct rule *rule, const struct rule_packet *packet)
+{
+	bool found = rule->address_count == 0;
+
+	if (rule->direction != packet->direction || (rule->protocol != RULE_ANY && numbers[rule->protocol] != packet->protocol))
+		return false;
+	for (size_t i = 0; !found && i < rule->address_count; i++)
+		found = cidr_holds(&rule->addresses[i], &packet->far);
+	if (!found || rule->port_count == 0)
+		return found;
+	for (size_t i = 0; i < rule->port_count; i++)
+		if (packet->port >= rule->ports[i].first && packet->port <= rule->ports[i].last)
+			return true;
+	return false;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rule: one rule of the containers' firewall, as the API takes it and the engine
+ * gives it to the kernel.
+ *
+ * A rule matches a packet that opens a connection. What it leaves open matches all:
+ * no addresses, any address of both families; no ports, any port.
+ */
+#ifndef BULKHEAD_RULE_H
+#define BULKHEAD_RULE_H
+
+#include <jansson.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/lib/hex.h"
+
+struct error;
+
+enum {
+	RULE_ADDRESSES_MAX = 64,
+	RULE_PORTS_MAX = 32,
+	RULE_COMMENT_MAX = 255,
+	RULE_PRIORITY_MAX = 1000,
+	RULE_PRIORITY_DEFAULT = 500,
+	CIDR_TEXT = INET6_ADDRSTRLEN + 4,
+};
+
+enum rule_direction { RULE_EGRESS, RULE_INGRESS, RULE_DIRECTIONS };
+enum rule_action { RULE_ALLOW, RULE_DENY, RULE_REJECT, RULE_LOG, RULE_ACTIONS }; /* LOG: and goes on to the next */
+enum rule_protocol { RULE_ANY, RULE_TCP, RULE_UDP, RULE_ICMP, RULE_ICMPV6, RULE_PROTOCOLS };
+
+/* A network; an address is one of full length. */
+struct cidr {
+	uint8_t family, prefix; /* AF_INET, AF_INET6 */
+	uint8_t bytes[16];      /* network byte order; bits behind the prefix are 0 */
+};
+
+struct port_range {
+	uint16_t first, last;
+};
+
+struct rule {
+	char id[ID_TEXT];
+	enum rule_direction direction;
+	enum rule_action action;
+	enum rule_protocol protocol;
+	size_t address_count, port_count;
+	struct cidr addresses[RULE_ADDRESSES_MAX]; /* of the far end; none holds another */
+	struct port_range ports[RULE_PORTS_MAX];   /* of the destination; in order, none touches another */
+	int64_t priority;                          /* lower ones come first */
+	char comment[RULE_COMMENT_MAX + 1];
+	bool enabled;
+	int64_t expires_ms;                        /* since 1970; 0: never */
+};
+
+struct rule_packet {
+	enum rule_direction direction;
+	uint8_t protocol;  /* IPPROTO_... */
+	struct cidr far;   /* full length */
+	uint16_t port;     /* of the destination; 0: it has none */
+};
+
+/*
+ * Reads one; path is for messages ("rules[3]"). Without an id it gets one. On -1
+ * err->field names what is wrong.
+ */
+int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct error *err);
+
+/* As rule_read() takes it; NULL without memory. */
+json_t *rule_json(const struct rule *rule);
+
+/* Whether it concerns the packet; not whether it is enabled or expired. */
+bool rule_matches(const struct rule *rule, const struct rule_packet *packet);
+
+/* "10.0.0.0/8", "2001:db8::1". A network with bits behind its prefix is refused. -1 with err without a field. */
+int cidr_parse(const char *text, struct cidr *ret_cidr, struct error *err);
+void cidr_format(const struct cidr *cidr, char text[CIDR_TEXT]);
+bool cidr_holds(const struct cidr *outer, const struct cidr *inner);
+
+/* As the API has them: "egress", "allow", "tcp"; NULL beyond. */
+const char *rule_direction_name(enum rule_direction direction);
+const char *rule_action_name(enum rule_action action);
+const char *rule_protocol_name(enum rule_protocol protocol);
+
+#endif

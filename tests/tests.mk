@@ -1,6 +1,6 @@
 # tests/tests.mk - every test. Read inside the tool root only.
 #
-#   make test                     units, fuzz corpus, kernel gate, boots, API, two builds compared: one prove; the scripts' lint first
+#   make test                     units, fuzz corpus, kernel gate, boots, API, faults, two builds compared: one prove; the scripts' lint first
 #   make test TESTS="boot/10-*"   some, by their path below tests/ (with or without tests/ in front); kernel/gate is one, too
 #   make test NOSKIP=1            a skipped test is a failure
 #   make fuzz                     changes the corpus at random, a minute each target (build/enter make fuzz FUZZ_SECONDS=600: longer);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/api/fetch.h"
+#include "daemon/api/firewall.h"
 #include "daemon/api/lifecycle.h"
 #include "daemon/api/merge.h"
 #include "daemon/api/peer.h"
@@ -143,7 +144,7 @@ int api_main(int argc, char **argv)
 		goto fail;
 	api.store = store_open(API_STATE_PATH, &err);
 	if (api.store == NULL || runtime_open(api.store, &err) == -1 || fetch_init(&api, &err) == -1 ||
-	    revival_init(&api, &err) == -1)
+	    revival_init(&api, &err) == -1 || firewall_init(&api, &err) == -1)
 		goto fail;
 	api.engine = peer_new(api.loop, ROLE_FD_ENGINE, "engine", &engine_events, &err);
 	api.gate = api.engine == NULL ? NULL : peer_new(api.loop, ROLE_FD_GATE, "gate", &gate_events, &err);

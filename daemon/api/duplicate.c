@@ -106,16 +106,21 @@ static int row_insert(struct request *request, const struct wish *wish, struct c
 	if (allocate(store, &request->api->cfg.container_pool, copy->to, time_now_ms(), &allocation, err) == -1)
 		return -1;
 	copy->to_base = allocation.id_base;
+	if (store_do(store, err,
+		     "INSERT INTO containers (id, project, name, image, wanted, id_base, ipv4, ipv6, port, command, environment,"
+		     " memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, merge, created, deleted, user, folder,"
+		     " restart, labels, start_order, cpus, read_max, write_max, seccomp)"
+		     " SELECT ?, ?, ?, image, 0, ?, ?, ?, port, command, environment, memory_max, swap_max, disk_max, cpu_percent,"
+		     " cpu_weight, pids_max, 0, ?, ?, user, folder, restart, labels, start_order, cpus, read_max, write_max,"
+		     " seccomp"
+		     " FROM containers WHERE id = ?",
+		     "sssiibiis", copy->to, wish->project, wish->name, (int64_t)allocation.id_base, (int64_t)allocation.ipv4,
+		     allocation.ipv6, sizeof allocation.ipv6, time_now_ms(), time_now_ms(), request->id) == -1)
+		return -1;
+	/* Its rules, too: a copy must not reach more. The host's ports stay with whom they lead to. */
 	return store_do(store, err,
-			"INSERT INTO containers (id, project, name, image, wanted, id_base, ipv4, ipv6, port, command, environment,"
-			" memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, merge, created, deleted, user, folder,"
-			" restart, labels, start_order, cpus, read_max, write_max, seccomp)"
-			" SELECT ?, ?, ?, image, 0, ?, ?, ?, port, command, environment, memory_max, swap_max, disk_max, cpu_percent,"
-			" cpu_weight, pids_max, 0, ?, ?, user, folder, restart, labels, start_order, cpus, read_max, write_max,"
-			" seccomp"
-			" FROM containers WHERE id = ?",
-			"sssiibiis", copy->to, wish->project, wish->name, (int64_t)allocation.id_base, (int64_t)allocation.ipv4,
-			allocation.ipv6, sizeof allocation.ipv6, time_now_ms(), time_now_ms(), request->id);
+			"INSERT INTO firewalls (id, container, version, document)"
+			" SELECT ?1, ?1, 1, json_set(document, '$.ports', json('[]')) FROM firewalls WHERE id = ?2", "ss", copy->to, request->id);
 }
 
 /* It was never there for anybody. */

@@ -8,6 +8,7 @@
 
 #include "daemon/api/api.h"
 #include "daemon/api/container.h"
+#include "daemon/api/firewall.h"
 #include "daemon/api/operation.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/removal.h"
@@ -82,6 +83,14 @@ static void start_answered(const struct message *answer, const struct error *err
 	start_step(operation);
 }
 
+static void rules_answered(const struct message *answer, const struct error *err, void *data)
+{
+	(void)answer;
+	(void)data;
+	if (err != NULL)
+		log_error("the rules of a container that starts are not in force, so nothing passes: %s", err->message);
+}
+
 void lifecycle_begin(struct api *api, const char *id, struct request *request, unsigned int status, bool wait)
 {
 	static struct container_message message; /* large */
@@ -100,7 +109,8 @@ void lifecycle_begin(struct api *api, const char *id, struct request *request, u
 		operation->open++;
 	else
 		log_error("cannot set the route of container %s: %s", id, err.message);
-	if (container_message_fill(api, id, &message, &err) == 0 &&
+	/* On the same channel, so the engine has them when it starts. */
+	if (container_message_fill(api, id, &message, &err) == 0 && firewall_ask(api, id, rules_answered, NULL, &err) == 0 &&
 	    peer_ask(api->engine, MESSAGE_CONTAINER_START, &message, sizeof message, -1, START_MS, start_answered, operation,
 		     &err) == 0)
 		operation->open++;

@@ -159,6 +159,7 @@ static void peer_message(struct channel *channel, struct message *message, void 
 	case MESSAGE_COMPACT_REPLY:
 	case MESSAGE_COPY_REPLY:
 	case MESSAGE_EXPORT_REPLY:
+	case MESSAGE_RULES_COUNT_REPLY:
 		peer_answer(peer, message);
 		break;
 	default: /* not our enum: any number can be in a frame */
@@ -225,9 +226,9 @@ void peer_free(struct peer *peer)
 	free(peer);
 }
 
-int peer_tell(struct peer *peer, uint32_t type, const void *payload, size_t size, struct error *err)
+int peer_tell(struct peer *peer, uint32_t type, const void *payload, size_t size, int fd, struct error *err)
 {
-	return channel_send(peer->channel, type, 0, payload, size, -1, err);
+	return channel_send(peer->channel, type, 0, payload, size, fd, err);
 }
 
 int peer_ask(struct peer *peer, uint32_t type, const void *payload, size_t size, int fd, int64_t timeout_ms,

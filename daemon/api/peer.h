@@ -44,8 +44,8 @@ struct peer *peer_new(struct loop *loop, int fd, const char *name, const struct 
 /* Takes NULL; not from its own callbacks. Open questions are dropped without an answer. */
 void peer_free(struct peer *peer);
 
-/* Sends a frame that is not answered. */
-int peer_tell(struct peer *peer, uint32_t type, const void *payload, size_t size, struct error *err);
+/* Sends a frame that is not answered; fd (or -1) is duplicated. */
+int peer_tell(struct peer *peer, uint32_t type, const void *payload, size_t size, int fd, struct error *err);
 
 /* Between them no question is sent, but taken. */
 void peer_hold(struct peer *peer);

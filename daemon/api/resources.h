@@ -19,6 +19,8 @@ request_handler containers_list, containers_create, containers_show, containers_
 request_handler metrics_show;
 request_handler exec_run, sessions_attach, containers_copy, containers_export, snapshots_export;
 request_handler snapshots_list, snapshots_create, snapshots_show, snapshots_delete, snapshots_restore;
+request_handler realms_firewall, realms_firewall_set, projects_firewall, projects_firewall_set, containers_firewall,
+	containers_firewall_set, containers_firewall_effective, containers_firewall_test;
 request_handler files_show, files_put_head, files_put, files_delete;
 
 /*

@@ -84,6 +84,15 @@ static const char *const migrations[] = {
 	"ALTER TABLE images ADD COLUMN settings TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE containers ADD COLUMN seccomp TEXT NOT NULL DEFAULT '{\"policy\":\"default\",\"deny\":[]}';"
 	"CREATE UNIQUE INDEX snapshots_name ON snapshots (container, name) WHERE deleted IS NULL;",
+	/* id: of one of the others. published: ports of the host that lead to containers; those of a tombstone count no more. */
+	"CREATE TABLE firewalls ("
+	" id TEXT PRIMARY KEY, realm TEXT REFERENCES realms(id) ON DELETE CASCADE,"
+	" project TEXT REFERENCES projects(id) ON DELETE CASCADE, container TEXT REFERENCES containers(id) ON DELETE CASCADE,"
+	" version INTEGER NOT NULL, document TEXT NOT NULL) STRICT;"
+	"CREATE TABLE published ("
+	" protocol TEXT NOT NULL, host_port INTEGER NOT NULL, container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,"
+	" PRIMARY KEY (protocol, host_port)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX published_container ON published (container);",
 };
 
 static int store_error(sqlite3 *db, struct error *err)

@@ -9,9 +9,11 @@
 
 #include "daemon/api/api.h"
 #include "daemon/api/container.h"
+#include "daemon/api/firewall.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
 
@@ -46,9 +48,9 @@ static int sync_next(struct sync *sync, const char *sql, char *ret_row, size_t r
 	return step;
 }
 
-static int sync_tell(struct sync *sync, uint32_t type, const void *payload, size_t size, const char *row, struct error *err)
+static int sync_tell(struct sync *sync, uint32_t type, const void *payload, size_t size, int fd, const char *row, struct error *err)
 {
-	if (peer_tell(sync->peer, type, payload, size, err) == -1)
+	if (peer_tell(sync->peer, type, payload, size, fd, err) == -1)
 		return -1;
 	snprintf(sync->last, sizeof sync->last, "%s", row);
 	sync->count = *row == '\0' ? 0 : sync->count + 1;
@@ -60,7 +62,7 @@ static int hello_tell(struct sync *sync, struct error *err)
 {
 	struct hello_message hello = { .version = PROTOCOL_VERSION, .pid = (uint32_t)getpid() };
 
-	return sync_tell(sync, MESSAGE_HELLO, &hello, sizeof hello, "", err);
+	return sync_tell(sync, MESSAGE_HELLO, &hello, sizeof hello, -1, "", err);
 }
 
 static int image_tell(struct sync *sync, struct error *err)
@@ -72,7 +74,7 @@ static int image_tell(struct sync *sync, struct error *err)
 		return -1;
 	if (image.digest[0] == '\0')
 		image.count = sync->count;
-	return sync_tell(sync, MESSAGE_IMAGE_SYNC, &image, sizeof image, image.digest, err);
+	return sync_tell(sync, MESSAGE_IMAGE_SYNC, &image, sizeof image, -1, image.digest, err);
 }
 
 /* No end of its own: the containers follow, and are counted on. */
@@ -83,7 +85,7 @@ static int snapshot_tell(struct sync *sync, struct error *err)
 	int next = sync_next(sync, "SELECT id FROM snapshots WHERE deleted IS NULL AND id > ? ORDER BY id LIMIT 1", snapshot.id,
 			     sizeof snapshot.id, err);
 	if (next == 1)
-		return sync_tell(sync, MESSAGE_SNAPSHOT_SYNC, &snapshot, sizeof snapshot, snapshot.id, err);
+		return sync_tell(sync, MESSAGE_SNAPSHOT_SYNC, &snapshot, sizeof snapshot, -1, snapshot.id, err);
 	if (next == 0)
 		sync->last[0] = '\0';
 	return next;
@@ -114,7 +116,23 @@ static int container_tell(struct sync *sync, struct error *err)
 	}
 	if (next == 0)
 		message.count = sync->count;
-	return sync_tell(sync, MESSAGE_CONTAINER_SYNC, &message, sizeof message, key, err);
+	return sync_tell(sync, MESSAGE_CONTAINER_SYNC, &message, sizeof message, -1, key, err);
+}
+
+/* Only what runs, or will: another container's rules are told before it starts. */
+static int rules_tell(struct sync *sync, struct error *err)
+{
+	struct rules_message rules = { 0 };
+	char id[ID_TEXT];
+
+	int next = sync_next(sync, "SELECT id FROM containers WHERE deleted IS NULL AND wanted = 1 AND id > ? ORDER BY id LIMIT 1", id, sizeof id,
+			     err);
+	cleanup_fd int fd = -1;
+	if (next == -1 || (next == 1 && firewall_fill(sync->api, id, &rules, &fd, err) == -1))
+		return -1;
+	if (next == 0)
+		rules.count = sync->count;
+	return sync_tell(sync, MESSAGE_RULES, &rules, sizeof rules, fd, id, err);
 }
 
 static int route_tell(struct sync *sync, struct error *err)
@@ -128,10 +146,10 @@ static int route_tell(struct sync *sync, struct error *err)
 		return -1;
 	if (next == 0)
 		route.count = sync->count;
-	return sync_tell(sync, MESSAGE_ROUTE_SYNC, &route, sizeof route, id, err);
+	return sync_tell(sync, MESSAGE_ROUTE_SYNC, &route, sizeof route, -1, id, err);
 }
 
-static sync_part *const engine_parts[] = { hello_tell, image_tell, snapshot_tell, container_tell, NULL };
+static sync_part *const engine_parts[] = { hello_tell, image_tell, rules_tell, snapshot_tell, container_tell, NULL };
 static sync_part *const gate_parts[] = { hello_tell, route_tell, NULL };
 
 static void sync_wait(struct sync *sync, int64_t ms)

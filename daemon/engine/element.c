@@ -13,6 +13,7 @@
 
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/netlink.h"
+#include "daemon/engine/tally.h"
 #include "daemon/lib/error.h"
 
 enum { ELEMENT_KEY_MAX = IFNAMSIZ + 16 };
@@ -21,11 +22,18 @@ struct key {
 	const char *set;
 	uint8_t bytes[ELEMENT_KEY_MAX]; /* link name padded to 16 bytes, then the address */
 	uint32_t size;
+	uint32_t mark;                  /* of a map, what the key leads to; 0: it is no map */
 };
 
-static int message_put(struct mnl_nlmsg_batch *batch, uint16_t type, uint16_t flags, uint32_t seq,
-		       const struct key *key)
+/* One thing to do to an element. */
+struct step {
+	uint16_t type, flags;
+	const struct key *key;
+};
+
+static int message_put(struct mnl_nlmsg_batch *batch, const struct step *step, uint32_t seq)
 {
+	const struct key *key = step->key;
 	struct nftnl_set *set = nftnl_set_alloc();
 	struct nftnl_set_elem *elem = nftnl_set_elem_alloc();
 
@@ -38,17 +46,19 @@ static int message_put(struct mnl_nlmsg_batch *batch, uint16_t type, uint16_t fl
 	nftnl_set_set_str(set, NFTNL_SET_TABLE, FIREWALL_TABLE);
 	nftnl_set_set_str(set, NFTNL_SET_NAME, key->set);
 	nftnl_set_elem_set(elem, NFTNL_SET_ELEM_KEY, key->bytes, key->size);
+	if (key->mark != 0 && step->type == NFT_MSG_NEWSETELEM)
+		nftnl_set_elem_set(elem, NFTNL_SET_ELEM_DATA, &key->mark, sizeof key->mark);
 	nftnl_set_elem_add(set, elem); /* the set owns it now */
 
 	struct nlmsghdr *header =
-		nftnl_nlmsg_build_hdr(mnl_nlmsg_batch_current(batch), type, NFPROTO_INET, flags | NLM_F_ACK, seq);
+		nftnl_nlmsg_build_hdr(mnl_nlmsg_batch_current(batch), step->type, NFPROTO_INET, step->flags | NLM_F_ACK, seq);
 	nftnl_set_elems_nlmsg_build_payload(header, set);
 	nftnl_set_free(set);
 	mnl_nlmsg_batch_next(batch);
 	return 0;
 }
 
-static int transaction(uint16_t type, uint16_t flags, const struct key *keys, size_t count, struct error *err)
+static int transaction(const struct step *steps, size_t count, struct error *err)
 {
 	_Alignas(struct nlmsghdr) char buffer[8192];
 	uint32_t seq = 1;
@@ -60,7 +70,7 @@ static int transaction(uint16_t type, uint16_t flags, const struct key *keys, si
 	mnl_nlmsg_batch_next(batch);
 	int result = 0;
 	for (size_t i = 0; result == 0 && i < count; i++)
-		result = message_put(batch, type, flags, seq++, &keys[i]);
+		result = message_put(batch, &steps[i], seq++);
 	uint32_t last = seq - 1;
 	nftnl_batch_end(mnl_nlmsg_batch_current(batch), seq);
 	mnl_nlmsg_batch_next(batch);
@@ -90,7 +100,12 @@ int element_add(const char *link, uint32_t ipv4, const uint8_t ipv6[16], struct 
 	struct key keys[3];
 
 	keys_fill(keys, link, ipv4, ipv6);
-	if (transaction(NFT_MSG_NEWSETELEM, NLM_F_CREATE, keys, 3, err) == -1)
+	const struct step steps[] = {
+		{ NFT_MSG_NEWSETELEM, NLM_F_CREATE, &keys[0] },
+		{ NFT_MSG_NEWSETELEM, NLM_F_CREATE, &keys[1] },
+		{ NFT_MSG_NEWSETELEM, NLM_F_CREATE, &keys[2] },
+	};
+	if (transaction(steps, 3, err) == -1)
 		return error_wrap(err, "cannot open the firewall for %s", link);
 	return 0;
 }
@@ -102,45 +117,49 @@ int element_remove(const char *link, uint32_t ipv4, const uint8_t ipv6[16], stru
 	/* One by one: in one transaction a missing element would keep the others alive. */
 	keys_fill(keys, link, ipv4, ipv6);
 	for (size_t i = 0; i < 3; i++)
-		if (transaction(NFT_MSG_DELSETELEM, 0, &keys[i], 1, err) == -1 && err->code != ENOENT)
+		if (transaction(&(struct step){ NFT_MSG_DELSETELEM, 0, &keys[i] }, 1, err) == -1 && err->code != ENOENT)
 			return error_wrap(err, "cannot close the firewall for %s", link);
 	return 0;
 }
 
-static int element_cb(struct nftnl_set_elem *elem, void *data)
+static struct key class_key(const char *link, uint32_t mark)
 {
-	uint32_t *count = data;
+	struct key key = { .set = "class", .size = IFNAMSIZ, .mark = mark };
 
-	(void)elem;
-	(*count)++;
+	memcpy(key.bytes, link, strnlen(link, IFNAMSIZ - 1));
+	return key;
+}
+
+int element_class_set(const char *link, uint32_t mark, struct error *err)
+{
+	const struct key key = class_key(link, mark);
+	const struct step steps[] = { { NFT_MSG_DESTROYSETELEM, 0, &key }, { NFT_MSG_NEWSETELEM, NLM_F_CREATE, &key } };
+
+	if (transaction(steps, 2, err) == -1)
+		return error_wrap(err, "cannot put rules in force for %s", link);
 	return 0;
 }
 
-static int count_cb(const struct nlmsghdr *header, void *data)
+int element_class_remove(const char *link, struct error *err)
 {
-	struct nftnl_set *set = nftnl_set_alloc();
+	const struct key key = class_key(link, 0);
 
-	if (set != NULL && nftnl_set_elems_nlmsg_parse(header, set) == 0)
-		nftnl_set_elem_foreach(set, element_cb, data);
-	nftnl_set_free(set);
-	return MNL_CB_OK;
+	if (transaction(&(struct step){ NFT_MSG_DESTROYSETELEM, 0, &key }, 1, err) == -1)
+		return error_wrap(err, "cannot take the rules of %s away", link);
+	return 0;
+}
+
+static void element_counted(const uint8_t *key, size_t size, void *data)
+{
+	uint32_t *count = data;
+
+	(void)key;
+	(void)size;
+	(*count)++;
 }
 
 int element_count(uint32_t *ret_count, struct error *err)
 {
-	_Alignas(struct nlmsghdr) char buffer[1024];
-	uint32_t count = 0;
-
-	struct nftnl_set *set = nftnl_set_alloc();
-	if (set == NULL)
-		return error_set(err, ENOMEM, "no memory to count firewall elements");
-	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP, 1);
-	nftnl_set_set_str(set, NFTNL_SET_TABLE, FIREWALL_TABLE);
-	nftnl_set_set_str(set, NFTNL_SET_NAME, "live");
-	nftnl_set_elems_nlmsg_build_payload(header, set);
-	nftnl_set_free(set);
-	if (netlink_talk(NETLINK_NETFILTER, header, header->nlmsg_len, 0, count_cb, &count, err) == -1)
-		return error_wrap(err, "cannot count live containers in the firewall");
-	*ret_count = count;
-	return 0;
+	*ret_count = 0;
+	return tally_elements("live", element_counted, ret_count, err);
 }

@@ -13,6 +13,7 @@
 
 #include "daemon/engine/adopt.h"
 #include "daemon/engine/cgroup.h"
+#include "daemon/engine/class.h"
 #include "daemon/engine/confine.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/firewall.h"
@@ -25,7 +26,9 @@
 #include "daemon/engine/merge.h"
 #include "daemon/engine/netdev.h"
 #include "daemon/engine/profit.h"
+#include "daemon/engine/remains.h"
 #include "daemon/engine/reply.h"
+#include "daemon/engine/rules.h"
 #include "daemon/engine/session.h"
 #include "daemon/engine/truth.h"
 #include "daemon/engine/upkeep.h"
@@ -146,10 +149,13 @@ static void container_revoke(const struct message *message)
 	struct error err = ERROR_INIT;
 
 	if (c == NULL) {
+		class_forget(id->id);
 		reply(message->serial, NULL);
 		return;
 	}
 	c->message.wanted = CONTAINER_WANTED_STOPPED;
+	remains_network_close(c); /* before its rules go */
+	class_forget(id->id);
 	if (lifecycle_revoke(c, message->serial, &err) == -1)
 		reply(message->serial, &err);
 }
@@ -222,6 +228,7 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	switch ((enum message_type)message->type) {
 	case MESSAGE_HELLO:
 		truth_begin();
+		rules_begin();
 		return;
 	case MESSAGE_HOST_STATUS:
 		inquiry_host(message);
@@ -265,6 +272,12 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_USAGE:
 		inquiry_usage(message);
 		return;
+	case MESSAGE_RULES:
+		rules_take(message);
+		return;
+	case MESSAGE_RULES_COUNT:
+		rules_count(message);
+		return;
 	case MESSAGE_COMPACT:
 		upkeep_compact(engine.loop, message);
 		return;
@@ -296,6 +309,7 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_EXEC_END:
 	case MESSAGE_IMAGE_CONTENT:
 	case MESSAGE_USAGE_REPLY:
+	case MESSAGE_RULES_COUNT_REPLY:
 	case MESSAGE_MERGING_REPLY:
 	case MESSAGE_UNPROFITABLE:
 	case MESSAGE_COMPACT_REPLY:

@@ -13,6 +13,7 @@
 #include "daemon/lib/error.h"
 #include "daemon/lib/hostcfg.h"
 #include "daemon/lib/log.h"
+#include "daemon/lib/ruleset.h"
 #include "daemon/roles.h"
 
 enum { FLOWS_MAX = 16384 }; /* tracked connections that one container has opened */
@@ -40,20 +41,29 @@ static const char ruleset[] =
 	"add set inet bulkhead src4 { type ifname . ipv4_addr; }\n"
 	"add set inet bulkhead src6 { type ifname . ipv6_addr; }\n"
 	"add set inet bulkhead flows { type ifname; size 65536; flags dynamic; }\n"
+	"add map inet bulkhead class { type ifname : mark; }\n"
+	"add map inet bulkhead egress_of { type mark : verdict; }\n"
+	"add map inet bulkhead ingress_of { type mark : verdict; }\n"
+	"add map inet bulkhead publish4 { type inet_proto . inet_service : ipv4_addr . inet_service; }\n"
+	"add map inet bulkhead publish6 { type inet_proto . inet_service : ipv6_addr . inet_service; }\n"
 	"add set inet bulkhead nd { type ifname; size 65536; flags dynamic, timeout; timeout 1m; }\n"
 	"add chain inet bulkhead source { type filter hook prerouting priority raw; policy accept; }\n"
 	"add chain inet bulkhead forward { type filter hook forward priority filter; policy drop; }\n"
 	"add chain inet bulkhead input { type filter hook input priority filter; policy drop; }\n"
 	"add chain inet bulkhead output { type filter hook output priority filter; policy accept; }\n"
+	"add chain inet bulkhead publish { type nat hook prerouting priority dstnat; policy accept; }\n"
 	"add chain inet bulkhead nat { type nat hook postrouting priority srcnat; policy accept; }\n"
 	"add chain inet bulkhead egress\n"
+	"add chain inet bulkhead ingress\n"
 	"add chain inet bulkhead guest\n"
 	"flush chain inet bulkhead source\n"
 	"flush chain inet bulkhead forward\n"
 	"flush chain inet bulkhead input\n"
 	"flush chain inet bulkhead output\n"
+	"flush chain inet bulkhead publish\n"
 	"flush chain inet bulkhead nat\n"
 	"flush chain inet bulkhead egress\n"
+	"flush chain inet bulkhead ingress\n"
 	"flush chain inet bulkhead guest\n"
 
 	/* Before conntrack: a container speaks with its own addresses only. */
@@ -69,12 +79,20 @@ static const char ruleset[] =
 	"add rule inet bulkhead forward iifname \"h*\" oifname \"h*\" drop\n"
 	"add rule inet bulkhead forward ct state vmap { established : accept, related : accept, invalid : drop }\n"
 	"add rule inet bulkhead forward iifname \"h*\" jump egress\n"
+	"add rule inet bulkhead forward oifname \"h*\" ct status dnat jump ingress\n"
 
-	"add rule inet bulkhead egress ip daddr { 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 } drop\n"
+	"add rule inet bulkhead egress ip daddr { " RULESET_CLOSED4 " } drop\n"
 	"add rule inet bulkhead egress ip daddr %1$s drop\n"
-	"add rule inet bulkhead egress ip6 daddr { ::/127, fe80::/10, fc00::/7, ff00::/8 } drop\n"
+	"add rule inet bulkhead egress ip6 daddr { " RULESET_CLOSED6 " } drop\n"
 	"add rule inet bulkhead egress ct state new add @flows { iifname ct count over %4$u } drop\n"
-	"add rule inet bulkhead egress accept\n"
+	"add rule inet bulkhead egress meta mark set iifname map @class\n"
+	"add rule inet bulkhead egress meta mark vmap @egress_of\n"
+	"add rule inet bulkhead egress drop\n"
+
+	/* From outside, by a published port: what the container's class says. */
+	"add rule inet bulkhead ingress meta mark set oifname map @class\n"
+	"add rule inet bulkhead ingress meta mark vmap @ingress_of\n"
+	"add rule inet bulkhead ingress drop\n"
 
 	"add rule inet bulkhead input iifname \"lo\" accept\n"
 	"add rule inet bulkhead input iifname \"h*\" jump guest\n"
@@ -103,6 +121,9 @@ static const char ruleset[] =
 	"add rule inet bulkhead output meta skuid %5$u ip daddr { 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16 } reject\n"
 	"add rule inet bulkhead output meta skuid %5$u ip daddr %1$s reject\n"
 	"add rule inet bulkhead output meta skuid %5$u ip6 daddr { ::/127, fe80::/10 } reject\n"
+
+	"add rule inet bulkhead publish iifname != \"h*\" fib daddr type local dnat ip to meta l4proto . th dport map @publish4\n"
+	"add rule inet bulkhead publish iifname != \"h*\" fib daddr type local dnat ip6 to meta l4proto . th dport map @publish6\n"
 
 	"add rule inet bulkhead nat iifname \"h*\" oifname != \"h*\" masquerade\n";
 
@@ -134,6 +155,25 @@ static bool uplink_overlaps(const struct hostcfg_address *pool, char name[IFNAMS
 	return found;
 }
 
+int firewall_run(const char *commands, struct error *err)
+{
+	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	int result = 0;
+
+	if (nft == NULL)
+		return error_set(err, ENOMEM, "cannot start libnftables");
+	nft_ctx_buffer_error(nft);
+	nft_ctx_buffer_output(nft);
+	if (nft_run_cmd_from_buffer(nft, commands) != 0) {
+		char said[256];
+		snprintf(said, sizeof said, "%s", nft_ctx_get_error_buffer(nft));
+		said[strcspn(said, "\n")] = '\0';
+		result = error_set(err, EIO, "%s", said);
+	}
+	nft_ctx_free(nft);
+	return result;
+}
+
 int firewall_install(const struct hostcfg *cfg, struct error *err)
 {
 	char pool[INET_ADDRSTRLEN + 4], address[INET_ADDRSTRLEN], uplink[IFNAMSIZ], rule[sizeof nowhere + 2 * sizeof pool];
@@ -152,19 +192,7 @@ int firewall_install(const struct hostcfg *cfg, struct error *err)
 			    (unsigned)ROLE_UID_PULL);
 	if (size < 0 || (size_t)size >= sizeof text)
 		return error_set(err, EOVERFLOW, "the firewall rules do not fit their buffer");
-
-	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (nft == NULL)
-		return error_set(err, ENOMEM, "cannot start libnftables");
-	int result = 0;
-	nft_ctx_buffer_error(nft);
-	nft_ctx_buffer_output(nft);
-	if (nft_run_cmd_from_buffer(nft, text) != 0) {
-		char said[256];
-		snprintf(said, sizeof said, "%s", nft_ctx_get_error_buffer(nft));
-		said[strcspn(said, "\n")] = '\0';
-		result = error_set(err, EIO, "cannot install the firewall: %s", said);
-	}
-	nft_ctx_free(nft);
-	return result;
+	if (firewall_run(text, err) == -1)
+		return error_wrap(err, "cannot install the firewall");
+	return 0;
 }

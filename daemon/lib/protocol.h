@@ -88,6 +88,11 @@ enum message_type {
 				    * whose count includes them; deleted by CONTAINER_DELETE as containers are */
 	MESSAGE_EXPORT,            /* struct export_message + fd of an empty file; api -> engine: it becomes an OCI archive */
 	MESSAGE_EXPORT_REPLY,      /* struct export_reply_message */
+	MESSAGE_RULES,             /* struct rules_message + fd of a file with its ruleset as JSON (ruleset.h); api -> engine: in
+				    * force from now on, also for flows that stand; RESULT. Without serial: the truth, after
+				    * the list of containers */
+	MESSAGE_RULES_COUNT,       /* struct container_id_message; api -> engine */
+	MESSAGE_RULES_COUNT_REPLY, /* no payload + fd of a file: JSON, {"<rule>": [packets, bytes]} */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -155,6 +160,16 @@ struct image_message {
 struct container_id_message {
 	char id[ID_TEXT];
 	char reserved[7];
+};
+
+/* One with empty id ends the truth about rules: what was not named has none. */
+struct rules_message {
+	char id[ID_TEXT];
+	char reserved[3];
+	uint32_t ipv4;       /* network byte order */
+	uint8_t ipv6[16];
+	uint32_t plain;      /* 1: no rules, no published ports, all the outside is open; there is no file */
+	uint32_t count;      /* of the end: frames before it */
 };
 
 struct container_stop_message {

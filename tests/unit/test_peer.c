@@ -47,7 +47,7 @@ static void peer_said_hello(struct peer *peer, void *data)
 	bench.hellos++;
 	if (bench.hold)
 		peer_hold(peer);
-	assert_ok(peer_tell(peer, MESSAGE_ROUTE_SYNC, &route, sizeof route, &err), &err);
+	assert_ok(peer_tell(peer, MESSAGE_ROUTE_SYNC, &route, sizeof route, -1, &err), &err);
 }
 
 static void peer_told(struct peer *peer, const struct message *message, void *data)

@@ -49,6 +49,9 @@ static const struct {
 	{ MESSAGE_EXPORT_REPLY, sizeof(struct export_reply_message) },
 	{ MESSAGE_COPY_REPLY, sizeof(struct copy_reply_message) },
 	{ MESSAGE_SNAPSHOT_SYNC, sizeof(struct container_id_message) },
+	{ MESSAGE_RULES, sizeof(struct rules_message) },
+	{ MESSAGE_RULES_COUNT, sizeof(struct container_id_message) },
+	{ MESSAGE_RULES_COUNT_REPLY, 0 },
 };
 
 static struct error err;
@@ -146,6 +149,7 @@ static void every_string_must_end(void **state)
 		ENDLESS(MESSAGE_PULL, pull_message, password),
 		ENDLESS(MESSAGE_PULL, pull_message, ca),
 		ENDLESS(MESSAGE_PULL_PROGRESS, pull_progress_message, digest),
+		ENDLESS(MESSAGE_RULES, rules_message, id),
 	};
 
 	for (size_t i = 0; i < COUNT(strings); i++) {

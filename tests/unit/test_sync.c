@@ -8,6 +8,7 @@
 
 #include "daemon/api/api.h"
 #include "daemon/api/container.h"
+#include "daemon/api/firewall.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/store.h"
 #include "daemon/api/sync.h"
@@ -23,7 +24,7 @@ static struct bench {
 	struct channel *engine;
 	struct sync *sync;
 	int hellos, images, ends, asked, asked_before_end;
-	size_t containers;
+	size_t containers, rules;
 	char last[ID_TEXT];
 	bool ordered;
 	int fails;                      /* so often container_message_fill() fails with fail_code */
@@ -58,6 +59,16 @@ int container_route_fill(struct api *api, const char *id, struct route_message *
 	return 0;
 }
 
+int firewall_fill(struct api *api, const char *id, struct rules_message *message, int *ret_fd, struct error *err)
+{
+	(void)api;
+	(void)ret_fd;
+	(void)err;
+	snprintf(message->id, sizeof message->id, "%s", id);
+	message->plain = 1;
+	return 0;
+}
+
 static void engine_takes(struct channel *channel, struct message *message, void *data)
 {
 	const struct container_message *container = message->payload;
@@ -66,7 +77,8 @@ static void engine_takes(struct channel *channel, struct message *message, void 
 	(void)data;
 	if (message->type == MESSAGE_HELLO) {
 		bench.hellos++;
-		bench.containers = bench.images = 0;
+		bench.containers = bench.rules = 0;
+		bench.images = 0;
 		bench.last[0] = '\0';
 		bench.ordered = true;
 	} else if (message->type == MESSAGE_IMAGE_SYNC) {
@@ -74,6 +86,11 @@ static void engine_takes(struct channel *channel, struct message *message, void 
 		if (image->digest[0] == '\0')
 			assert_int_equal(image->count, bench.images);
 		bench.images++;
+	} else if (message->type == MESSAGE_RULES) {
+		const struct rules_message *rules = message->payload;
+		if (rules->id[0] == '\0')
+			assert_int_equal(rules->count, bench.rules);
+		bench.rules++;
 	} else if (message->type == MESSAGE_CONTAINER_SYNC && container->id[0] != '\0') {
 		bench.containers++;
 		bench.ordered = bench.ordered && strcmp(container->id, bench.last) > 0;
@@ -219,6 +236,7 @@ static void more_than_the_channel_takes_is_told_whole(void **state)
 	assert_int_equal(bench.hellos, 1);
 	assert_int_equal(bench.images, 3); /* two layers and the end */
 	assert_int_equal(bench.containers, MANY);
+	assert_int_equal(bench.rules, MANY + 1);
 	assert_true(bench.ordered);
 	assert_int_equal(bench.ends, 1);
 	assert_int_equal(bench.asked, 1);
@@ -233,7 +251,7 @@ static void a_full_channel_is_waited_for(void **state)
 
 	(void)state;
 	containers_add(10);
-	while (peer_tell(bench.api.engine, MESSAGE_CONTAINER_START, &message, sizeof message, &err) == 0)
+	while (peer_tell(bench.api.engine, MESSAGE_CONTAINER_START, &message, sizeof message, -1, &err) == 0)
 		;
 	assert_int_equal(err.code, ENOBUFS);
 	sync_begin(bench.sync);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/engine/commands.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/lib/ruleset.h"
+
+enum { LOG_RATE = 10 /* lines a second, of one rule */ };
+
+static void ports_print(FILE *out, const struct rule *rule)
+{
+	if (rule->port_count == 0) {
+		fprintf(out, "meta l4proto %s ", rule_protocol_name(rule->protocol));
+		return;
+	}
+	fprintf(out, "%s dport { ", rule_protocol_name(rule->protocol));
+	for (size_t i = 0; i < rule->port_count; i++)
+		fprintf(out, "%s%u-%u", i == 0 ? "" : ", ", rule->ports[i].first, rule->ports[i].last);
+	fputs(" } ", out);
+}
+
+static void protocol_print(FILE *out, const struct rule *rule)
+{
+	switch (rule->protocol) {
+	case RULE_TCP:
+	case RULE_UDP: ports_print(out, rule); break;
+	case RULE_ICMP: fputs("meta l4proto icmp ", out); break;
+	case RULE_ICMPV6: fputs("meta l4proto ipv6-icmp ", out); break;
+	case RULE_ANY:
+	case RULE_PROTOCOLS: break;
+	}
+}
+
+static void action_print(FILE *out, const struct rule *rule)
+{
+	static const char *const actions[] = { [RULE_ALLOW] = "accept", [RULE_DENY] = "drop",
+					       [RULE_REJECT] = "reject with icmpx type admin-prohibited" };
+
+	fprintf(out, "counter name \"r_%s\" ", rule->id);
+	if (rule->action == RULE_LOG)
+		fprintf(out, "limit rate %d/second log prefix \"bulkhead rule %s: \"\n", LOG_RATE, rule->id);
+	else
+		fprintf(out, "%s\n", actions[rule->action]);
+}
+
+/* One command for a family's addresses; family 0: the rule has none. */
+static void rule_print(FILE *out, const struct rule *rule, const char *chain, uint8_t family)
+{
+	const char *far = rule->direction == RULE_EGRESS ? "daddr" : "saddr";
+	const char *separator = "";
+	char text[CIDR_TEXT];
+
+	fprintf(out, "add rule " COMMANDS_TABLE "%s ", chain);
+	if (family != 0)
+		fprintf(out, "%s %s { ", family == AF_INET ? "ip" : "ip6", far);
+	for (size_t i = 0; family != 0 && i < rule->address_count; i++) {
+		if (rule->addresses[i].family != family)
+			continue;
+		cidr_format(&rule->addresses[i], text);
+		fprintf(out, "%s%s", separator, text);
+		separator = ", ";
+	}
+	if (family != 0)
+		fputs(" } ", out);
+	protocol_print(out, rule);
+	action_print(out, rule);
+}
+
+static bool has_family(const struct rule *rule, uint8_t family)
+{
+	for (size_t i = 0; i < rule->address_count; i++)
+		if (rule->addresses[i].family == family)
+			return true;
+	return false;
+}
+
+/* Adding what is there does nothing, so this may meet what an earlier engine has left. */
+char *commands_of_class(const struct ruleset *set, const char *name, uint32_t mark)
+{
+	char *text = NULL, chains[RULE_DIRECTIONS][32];
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL)
+		return NULL;
+	snprintf(chains[RULE_EGRESS], sizeof chains[0], "e_%.20s", name);
+	snprintf(chains[RULE_INGRESS], sizeof chains[0], "i_%.20s", name);
+	for (size_t i = 0; i < RULE_DIRECTIONS; i++)
+		fprintf(out, "add chain " COMMANDS_TABLE "%s\nflush chain " COMMANDS_TABLE "%s\n", chains[i], chains[i]);
+	for (size_t i = 0; i < set->rule_count; i++) {
+		const struct rule *rule = &set->rules[i];
+		fprintf(out, "add counter " COMMANDS_TABLE "r_%s\n", rule->id);
+		if (rule->address_count == 0)
+			rule_print(out, rule, chains[rule->direction], 0);
+		if (has_family(rule, AF_INET))
+			rule_print(out, rule, chains[rule->direction], AF_INET);
+		if (has_family(rule, AF_INET6))
+			rule_print(out, rule, chains[rule->direction], AF_INET6);
+	}
+	fprintf(out, "add rule " COMMANDS_TABLE "%s %s\n", chains[RULE_EGRESS], set->egress_open ? "accept" : "drop");
+	fprintf(out, "add rule " COMMANDS_TABLE "%s accept\n", chains[RULE_INGRESS]);
+	fprintf(out, "destroy element " COMMANDS_TABLE "egress_of { 0x%08x }\nadd element " COMMANDS_TABLE "egress_of { 0x%08x : goto %s }\n", mark,
+		mark, chains[RULE_EGRESS]);
+	fprintf(out, "destroy element " COMMANDS_TABLE "ingress_of { 0x%08x }\nadd element " COMMANDS_TABLE "ingress_of { 0x%08x : goto %s }\n", mark,
+		mark, chains[RULE_INGRESS]);
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

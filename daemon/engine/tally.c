@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/engine/tally.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/common.h>
+#include <libnftnl/object.h>
+#include <libnftnl/set.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <string.h>
+
+#include "daemon/engine/firewall.h"
+#include "daemon/engine/netlink.h"
+#include "daemon/lib/error.h"
+
+struct walk {
+	union {
+		tally_counter_cb *counter;
+		tally_chain_cb *chain;
+		tally_element_cb *element;
+	};
+	void *data;
+};
+
+static int counter_cb(const struct nlmsghdr *header, void *data)
+{
+	const struct walk *walk = data;
+	struct nftnl_obj *object = nftnl_obj_alloc();
+
+	if (object != NULL && nftnl_obj_nlmsg_parse(header, object) == 0 && nftnl_obj_get_u32(object, NFTNL_OBJ_TYPE) == NFT_OBJECT_COUNTER &&
+	    strcmp(nftnl_obj_get_str(object, NFTNL_OBJ_TABLE), FIREWALL_TABLE) == 0)
+		walk->counter(nftnl_obj_get_str(object, NFTNL_OBJ_NAME), nftnl_obj_get_u64(object, NFTNL_OBJ_CTR_PKTS),
+			      nftnl_obj_get_u64(object, NFTNL_OBJ_CTR_BYTES), walk->data);
+	nftnl_obj_free(object);
+	return MNL_CB_OK;
+}
+
+int tally_counters(tally_counter_cb *cb, void *data, struct error *err)
+{
+	_Alignas(struct nlmsghdr) char buffer[1024];
+	struct walk walk = { .counter = cb, .data = data };
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETOBJ, NFPROTO_INET, NLM_F_DUMP, 1);
+
+	mnl_attr_put_strz(header, NFTA_OBJ_TABLE, FIREWALL_TABLE);
+	mnl_attr_put_u32(header, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
+	if (netlink_talk(NETLINK_NETFILTER, header, header->nlmsg_len, 0, counter_cb, &walk, err) == -1)
+		return error_wrap(err, "cannot list the firewall's counters");
+	return 0;
+}
+
+static int chain_cb(const struct nlmsghdr *header, void *data)
+{
+	const struct walk *walk = data;
+	struct nftnl_chain *chain = nftnl_chain_alloc();
+
+	if (chain != NULL && nftnl_chain_nlmsg_parse(header, chain) == 0 &&
+	    strcmp(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), FIREWALL_TABLE) == 0)
+		walk->chain(nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME), walk->data);
+	nftnl_chain_free(chain);
+	return MNL_CB_OK;
+}
+
+int tally_chains(tally_chain_cb *cb, void *data, struct error *err)
+{
+	_Alignas(struct nlmsghdr) char buffer[1024];
+	struct walk walk = { .chain = cb, .data = data };
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETCHAIN, NFPROTO_INET, NLM_F_DUMP, 1);
+
+	if (netlink_talk(NETLINK_NETFILTER, header, header->nlmsg_len, 0, chain_cb, &walk, err) == -1)
+		return error_wrap(err, "cannot list the firewall's chains");
+	return 0;
+}
+
+static int element_cb(struct nftnl_set_elem *element, void *data)
+{
+	const struct walk *walk = data;
+	uint32_t size;
+	const uint8_t *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &size);
+
+	if (key != NULL)
+		walk->element(key, size, walk->data);
+	return 0;
+}
+
+static int elements_cb(const struct nlmsghdr *header, void *data)
+{
+	struct nftnl_set *set = nftnl_set_alloc();
+
+	if (set != NULL && nftnl_set_elems_nlmsg_parse(header, set) == 0)
+		nftnl_set_elem_foreach(set, element_cb, data);
+	nftnl_set_free(set);
+	return MNL_CB_OK;
+}
+
+int tally_elements(const char *name, tally_element_cb *cb, void *data, struct error *err)
+{
+	_Alignas(struct nlmsghdr) char buffer[1024];
+	struct walk walk = { .element = cb, .data = data };
+	struct nftnl_set *set = nftnl_set_alloc();
+
+	if (set == NULL)
+		return error_set(err, ENOMEM, "no memory to list the firewall's elements");
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP, 1);
+	nftnl_set_set_str(set, NFTNL_SET_TABLE, FIREWALL_TABLE);
+	nftnl_set_set_str(set, NFTNL_SET_NAME, name);
+	nftnl_set_elems_nlmsg_build_payload(header, set);
+	nftnl_set_free(set);
+	if (netlink_talk(NETLINK_NETFILTER, header, header->nlmsg_len, 0, elements_cb, &walk, err) == -1)
+		return error_wrap(err, "cannot list the elements of %s in the firewall", name);
+	return 0;
+}

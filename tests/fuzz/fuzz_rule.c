@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fuzz_rule: the rules of a container as the engine reads them; what it took has a normal form, and makes commands of known words alone. */
+// link: daemon/engine/commands.c
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/engine/commands.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/json.h"
+#include "daemon/lib/ruleset.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_{}.:/,-\" \n";
+	struct error err = ERROR_INIT;
+	struct ruleset set, again;
+
+	json_t *object = json_parse((const char *)data, size, &err);
+	if (object == NULL)
+		return 0;
+	if (ruleset_read(object, &set, &err) == 0) {
+		json_t *normal = ruleset_json(&set);
+		if (normal == NULL || ruleset_read(normal, &again, &err) == -1)
+			abort();
+		json_t *second = ruleset_json(&again);
+		if (!json_equal(normal, second))
+			abort();
+		char *commands = commands_of_class(&set, "0123456789abcdef", 1);
+		if (commands == NULL || strspn(commands, allowed) != strlen(commands))
+			abort();
+		free(commands);
+		json_decref(second);
+		json_decref(normal);
+		ruleset_free(&again);
+		ruleset_free(&set);
+	}
+	json_decref(object);
+	return 0;
+}

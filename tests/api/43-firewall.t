@@ -21,6 +21,7 @@ serve() { # SOCAT...: without our output, which whoever reads it would wait for
 servers=()
 serve -u "TCP-LISTEN:$open_port,bind=127.0.0.1,fork,reuseaddr" SYSTEM:"cat >>$W/open"
 serve "TCP-LISTEN:$closed_port,bind=127.0.0.1,fork,reuseaddr" SYSTEM:'echo served'
+serve "TCP6-LISTEN:$closed_port,bind=[::1],fork,reuseaddr" SYSTEM:'echo served'
 serve -u "UDP-RECV:$closed_port,bind=127.0.0.1,reuseaddr" "CREATE:$W/udp"
 servers_end() {
 	local pid
@@ -37,6 +38,7 @@ runs 'a container' wait_until 60 lab_up
 path="/containers/$box/firewall"
 set_rules() { api_json PUT "$path" "$1"; }
 tcp() { [ "$(lab "busybox nc -w 3 10.0.2.2 $closed_port </dev/null")" = served ]; }
+tcp6() { [ "$(lab "busybox nc -w 3 fec0::2 $closed_port </dev/null")" = served ]; } # the same server, of QEMU's IPv6
 # A question of TFTP that nobody answers: what came in was let out.
 udp() {
 	local before
@@ -52,6 +54,7 @@ api GET "$path"
 is "$STATUS $(field tojson)" '200 {"egress":null,"rules":[],"ports":[]}' 'a container has no rules'
 like "$(tr '[:upper:]' '[:lower:]' <<<"$HEADERS")" 'etag: "0"' 'in version 0'
 runs 'all the outside is open: TCP' tcp
+runs 'by IPv6' tcp6
 runs 'UDP' udp
 runs 'ping' ping_out
 
@@ -72,6 +75,10 @@ runs 'then TCP passes' tcp
 set_rules "$(rule '{"addresses":["10.0.0.0/8"]}')"
 refuses 'a whole network' tcp
 refuses 'with any protocol' ping_out
+runs 'of one family' tcp6
+set_rules "$(rule '{"addresses":["fec0::/64","192.0.2.0/24"],"protocol":"tcp"}')"
+refuses 'or of the other' tcp6
+runs 'alone' tcp
 set_rules "$(rule '{"addresses":["10.0.0.0/8"],"enabled":false}')"
 runs 'a rule that is disabled does nothing' tcp
 set_rules "$(rule '{"protocol":"icmp"}')"

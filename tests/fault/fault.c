@@ -16,11 +16,8 @@
  */
 #include <dirent.h>
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -34,7 +31,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -281,10 +277,11 @@ static char *host_text(void)
 static void mark(void)
 {
 	FILE *out = fopen(NOTED, "we");
+	char *text = host_text();
 
-	fputs("\n", out);
-	host_list(out);
+	fputs(text, out);
 	fclose(out);
+	free(text);
 	say("marked");
 }
 

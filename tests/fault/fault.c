@@ -198,10 +198,13 @@ OPEN(openat64, (int at, str path, int flags, ...), (at, path, flags, mode), flag
 
 /* -- what the host has -- */
 
-/* The groups of a command's process are swept when the next command comes; ours bring the orders. */
-static bool of_command(const char *name)
+/*
+ * Groups that are there at one time and not at another, and belong to no container that was: those of a command's process are swept
+ * when the next command comes, and ours bring the orders; to `ended` liblxc's monitors move when they end, the first makes it.
+ */
+static bool comes_and_goes(const char *name)
 {
-	return strcmp(name, "sessions") == 0 || strncmp(name, "exec.", 5) == 0;
+	return strcmp(name, "sessions") == 0 || strncmp(name, "exec.", 5) == 0 || strcmp(name, "ended") == 0;
 }
 
 static void tree_list(FILE *out, const char *path, int depth)
@@ -211,7 +214,7 @@ static void tree_list(FILE *out, const char *path, int depth)
 	size_t count = 0;
 
 	for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && !of_command(entry->d_name) &&
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && !comes_and_goes(entry->d_name) &&
 		    count < sizeof names / sizeof *names)
 			names[count++] = strdup(entry->d_name);
 	for (size_t i = 0; i < count; i++) {

@@ -189,6 +189,14 @@ static int ports_apply(struct member *member, const struct ruleset *set, struct 
 		return -1;
 	memcpy(member->ports, set->ports, sizeof member->ports);
 	member->port_count = set->port_count;
+	/* One that led to another, whose end is not through yet, must not go with it. */
+	for (struct member *other = members; other != NULL; other = other->next) {
+		size_t kept = 0;
+		for (size_t i = 0; i < other->port_count; i++)
+			if (other == member || !publish_takes(&other->ports[i], set->ports, set->port_count))
+				other->ports[kept++] = other->ports[i];
+		other->port_count = kept;
+	}
 	return 0;
 }
 

@@ -85,11 +85,13 @@ static const char ruleset[] =
 	"add rule inet bulkhead egress ip daddr %1$s drop\n"
 	"add rule inet bulkhead egress ip6 daddr { " RULESET_CLOSED6 " } drop\n"
 	"add rule inet bulkhead egress ct state new add @flows { iifname ct count over %4$u } drop\n"
+	"add rule inet bulkhead egress meta mark set 0\n"
 	"add rule inet bulkhead egress meta mark set iifname map @class\n"
 	"add rule inet bulkhead egress meta mark vmap @egress_of\n"
 	"add rule inet bulkhead egress drop\n"
 
 	/* From outside, by a published port: what the container's class says. */
+	"add rule inet bulkhead ingress meta mark set 0\n"
 	"add rule inet bulkhead ingress meta mark set oifname map @class\n"
 	"add rule inet bulkhead ingress meta mark vmap @ingress_of\n"
 	"add rule inet bulkhead ingress drop\n"

@@ -12,6 +12,14 @@
 #include "daemon/lib/fd.h"
 #include "daemon/lib/ruleset.h"
 
+bool publish_takes(const struct published *port, const struct published *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].protocol == port->protocol && list[i].host_port == port->host_port)
+			return true;
+	return false;
+}
+
 bool publish_among(const struct published *port, const struct published *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)

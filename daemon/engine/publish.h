@@ -20,6 +20,10 @@ struct published;
 int publish_change(uint32_t ipv4, const uint8_t ipv6[16], const struct published *before, size_t before_count, const struct published *after,
 		   size_t after_count, struct error *err);
 
+/* Whether one of a list is the same port of the host. */
+bool publish_takes(const struct published *port, const struct published *list, size_t count);
+
+/* The same, leading to the same port. */
 bool publish_among(const struct published *port, const struct published *list, size_t count);
 
 #endif

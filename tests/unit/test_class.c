@@ -26,7 +26,7 @@
 
 /* The kernel: what it was told last, and what it is found to have. */
 static struct {
-	char commands[8192];
+	char commands[8192], before[8192]; /* and the time before */
 	int runs, reviews, removed;
 	uint32_t marks[2]; /* of links that end in 1 and in 2 */
 	bool fails;
@@ -38,6 +38,7 @@ static struct error err;
 int firewall_run(const char *commands, struct error *e)
 {
 	kernel.runs++;
+	memcpy(kernel.before, kernel.commands, sizeof kernel.before);
 	snprintf(kernel.commands, sizeof kernel.commands, "%s", commands);
 	return kernel.fails ? error_set(e, EIO, "on purpose") : 0;
 }
@@ -195,6 +196,19 @@ static void what_nobody_named_goes(void **state)
 	assert_null(strstr(kernel.commands, "8080"));
 }
 
+/* The other's end comes late: it must not take along what leads elsewhere by then. */
+static void a_port_that_was_taken_over_stays(void **state)
+{
+	(void)state;
+	assert_ok(apply(ONE, PUBLISHED), &err);
+	assert_ok(apply(TWO, PUBLISHED), &err);
+	kernel.commands[0] = '\0';
+	class_forget(ONE);
+	assert_null(strstr(kernel.commands, "8080"));
+	assert_ok(apply(TWO, PLAIN), &err);
+	assert_non_null(strstr(kernel.before, "8080")); /* then the chains that nobody uses go */
+}
+
 static void counts_are_the_members_rules_alone(void **state)
 {
 	char text[256] = "";
@@ -220,6 +234,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(flows_are_looked_at_when_something_changed, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(what_the_kernel_refuses_changes_nothing, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(what_nobody_named_goes, bench_open, bench_close),
+		cmocka_unit_test_setup_teardown(a_port_that_was_taken_over_stays, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(counts_are_the_members_rules_alone, bench_open, bench_close),
 	};
 

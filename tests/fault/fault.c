@@ -11,6 +11,9 @@
  *   FAULT=mark          notes what the host has of mounts, links, cgroups and files
  *   FAULT=compare       says on the console what is more or less of them, and "fault: compared" at last
  *
+ * What liblxc has put into the container's PID namespace already sees nobody but itself, and dies alone: as a container whose init
+ * crashes while it is made.
+ *
  * A change is a call that leaves something behind: in the file system, among mounts and processes, to the kernel by netlink, to
  * a peer. Engine, its children, the start helper and what liblxc forks count together, up to the exec of a container's init.
  */

@@ -17,7 +17,7 @@ struct rules_message;
  */
 int firewall_fill(struct api *api, const char *id, struct rules_message *message, int *ret_fd, struct error *err);
 
-/* Asks the engine to put a container's rules in force. cb may be NULL. */
+/* Asks the engine to put a container's rules in force. */
 int firewall_ask(struct api *api, const char *id, peer_answer_cb *cb, void *data, struct error *err);
 
 /* Rules end by themselves; once, after store and engine are there. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/engine/class.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdbool.h>

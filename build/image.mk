@@ -79,5 +79,5 @@ $(eval $(call guest,database,database,database,))
 
 # -- the same bits twice --
 .PHONY: test-reproducible
-test-reproducible: $(BZIMAGE)
+test-reproducible: $(BZIMAGE) $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar
 	$(Q)O=$(O) REPRODUCE_KERNEL=1 tests/run reproducible/

@@ -2,7 +2,7 @@
 #
 #   make kernel             $(O)/kernel/{bzImage,config,System.map} from the cache (kernel/cached compiles what is not there), and the gate
 #   make kernel-gate        kernel/gate: hardening of configuration, command line and sysctls against kernel/waivers
-#   make kernel-reproduce   kernel/reproduce: compiles it a second time and compares; once for each set of inputs
+#   make kernel-reproduce   kernel/reproduce: compiles it a second time, compares, and records what came out; once for each set of inputs
 
 KERNEL := $(O)/kernel
 KERNEL_HASH := $(shell kernel/hash)

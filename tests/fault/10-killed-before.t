@@ -110,11 +110,11 @@ steps() { # NAME MOMENT WHOM COUNT: kills at COUNT of its changes, or at all
 }
 
 # Whole daemons are back sooner than an engine that its supervisor sees die again and again.
-steps create start d 12
-steps create start e 4
-steps create api s 6
-steps delete revoke d 10
-steps delete api s 6
-steps import import d 6
-steps import api s 4
+steps create start d 7
+steps create start e 2
+steps create api s 3
+steps delete revoke d 5
+steps delete api s 3
+steps import import d 3
+steps import api s 2
 finish

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,12 +85,8 @@ static int input_file(const unsigned char *input, size_t size, struct error *err
 {
 	if (input == NULL)
 		return -1;
-	cleanup_fd int fd = memfd_create("input", MFD_CLOEXEC);
-	if (fd == -1 || fd_write_full(fd, input, size) == -1 || lseek(fd, 0, SEEK_SET) == -1) {
-		error_errno(err, "cannot keep the input of a command");
-		return -2;
-	}
-	return fd_steal(&fd);
+	int fd = fd_memory("input", input, size, err);
+	return fd == -1 ? -2 : fd;
 }
 
 void exec_run(struct request *request)

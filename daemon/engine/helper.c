@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,15 +16,6 @@
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/packet.h"
-
-static int message_fd(const struct container_message *message, struct error *err)
-{
-	cleanup_fd int fd = memfd_create("container", MFD_CLOEXEC);
-
-	if (fd == -1 || fd_write_full(fd, message, sizeof *message) == -1 || lseek(fd, 0, SEEK_SET) == -1)
-		return error_errno(err, "cannot hand a container to its start helper");
-	return fd_steal(&fd);
-}
 
 /* In the child: descriptors in place, signals as they were at birth, then exec. */
 __attribute__((noreturn)) static void helper_exec(int message, int result)
@@ -62,7 +52,7 @@ pid_t helper_fork(const struct container *c, int *ret_socket, struct error *err)
 
 	if (place_make(c, err) == -1)
 		return -1;
-	cleanup_fd int memory = message_fd(&c->message, err);
+	cleanup_fd int memory = fd_memory("container", &c->message, sizeof c->message, err);
 	if (memory == -1)
 		return -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)

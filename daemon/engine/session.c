@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -131,10 +130,7 @@ static int spec_fd(const struct container *c, const struct exec_message *exec, s
 	};
 	memcpy(spec.realm, c->message.realm, sizeof spec.realm);
 	memcpy(spec.environment, c->message.environment, sizeof spec.environment);
-	cleanup_fd int fd = memfd_create("session", MFD_CLOEXEC);
-	if (fd == -1 || fd_write_full(fd, &spec, sizeof spec) == -1 || lseek(fd, 0, SEEK_SET) == -1)
-		return error_errno(err, "cannot hand a command to its process");
-	return fd_steal(&fd);
+	return fd_memory("command", &spec, sizeof spec, err);
 }
 
 /* In the child: descriptors in place, signals as they were at birth, then exec. fds: in the order of their numbers. */

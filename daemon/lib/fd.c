@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "daemon/lib/error.h"
@@ -40,6 +41,15 @@ int fd_write_full(int fd, const void *buffer, size_t size)
 		done += (size_t)n;
 	}
 	return 0;
+}
+
+int fd_memory(const char *what, const void *data, size_t size, struct error *err)
+{
+	cleanup_fd int fd = memfd_create(what, MFD_CLOEXEC);
+
+	if (fd == -1 || fd_write_full(fd, data, size) == -1 || lseek(fd, 0, SEEK_SET) == -1)
+		return error_errno(err, "cannot hand over a file of %s", what);
+	return fd_steal(&fd);
 }
 
 int file_read(const char *path, size_t max, char **ret_text, size_t *ret_size, struct error *err)

@@ -52,6 +52,9 @@ ssize_t fd_read_full(int fd, void *buffer, size_t size);
 /* Writes all of it. Returns 0, or -1 with errno. */
 int fd_write_full(int fd, const void *buffer, size_t size);
 
+/* A file in memory with this content, at its beginning, to be handed to another process. what is for messages and for /proc. */
+int fd_memory(const char *what, const void *data, size_t size, struct error *err);
+
 /*
  * Reads a whole file of at most max bytes (EFBIG if longer) into fresh memory
  * with a NUL behind the last byte. The caller frees *ret_text.

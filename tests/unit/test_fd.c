@@ -311,6 +311,21 @@ static void file_poke_writes_into_what_exists(void **state)
 	assert_int_equal(entries(), 1);
 }
 
+static void memory_is_read_from_its_beginning(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	char text[8] = "";
+
+	cleanup_fd int fd = fd_memory("words", "content", 7, &err);
+	assert_true(fd >= 0);
+	assert_int_equal(fd_read_full(fd, text, sizeof text), 7);
+	assert_string_equal(text, "content");
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	cleanup_fd int none = fd_memory("nothing", NULL, 0, &err);
+	assert_int_equal(fd_read_full(none, text, sizeof text), 0);
+}
+
 static void descriptors_do_not_outlive_exec(void **state)
 {
 	(void)state;
@@ -345,6 +360,7 @@ int main(void)
 		TEST(paths_too_long_are_refused),
 		TEST(folder_make_makes_those_above),
 		TEST(file_poke_writes_into_what_exists),
+		TEST(memory_is_read_from_its_beginning),
 		TEST(descriptors_do_not_outlive_exec),
 	};
 	return cmocka_run_group_tests_name("fd", tests, NULL, NULL);

@@ -77,7 +77,7 @@ static void start_answered(const struct message *answer, const struct error *err
 	} else if (err->code == EBUSY) { /* it ends just now, by itself or by an earlier stop; the event of its end follows */
 		runtime_set(store, operation->id, CONTAINER_STATE_STOPPING, err->message);
 	} else {
-		runtime_set(store, operation->id, CONTAINER_STATE_FAILED, err->message);
+		runtime_failed(store, operation->id, err->message);
 		log_warning("container %s does not start: %s", operation->id, err->message);
 	}
 	start_step(operation);

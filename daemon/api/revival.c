@@ -110,8 +110,10 @@ static void revivals_due(void *data)
 		if (revival->due_ms == 0 || revival->due_ms > now)
 			continue;
 		revival->due_ms = 0;
-		if (revival_start(revival->id, &err) == -1)
-			log_error("container %s is not started again: %s", revival->id, err.message);
+		if (revival_start(revival->id, &err) == 0)
+			continue;
+		log_error("container %s is not started again yet: %s", revival->id, err.message);
+		revival->due_ms = now + revival->delay_ms;
 	}
 	timer_set();
 }

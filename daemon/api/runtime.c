@@ -62,6 +62,13 @@ void runtime_started(struct store *store, const char *id)
 	     &err);
 }
 
+void runtime_failed(struct store *store, const char *id, const char *message)
+{
+	struct error err = ERROR_INIT;
+
+	note(id, store_do(store, &err, "UPDATE temp.runtime SET state = 4, message = ? WHERE id = ? AND state = 1", "ss", message, id), &err);
+}
+
 void runtime_stop_begin(struct store *store, const char *id)
 {
 	struct error err = ERROR_INIT;

@@ -29,6 +29,9 @@ void runtime_set(struct store *store, const char *id, enum container_state state
 /* The engine answered that it runs. Its event came before, or comes soon with more to tell. */
 void runtime_started(struct store *store, const char *id);
 
+/* The engine answered that it does not. If the event of that came before, it stays as that, or who saw it, has put it. */
+void runtime_failed(struct store *store, const char *id, const char *message);
+
 /* One stop more, or one less, is under way. */
 void runtime_stop_begin(struct store *store, const char *id);
 void runtime_stop_end(struct store *store, const char *id);

@@ -72,6 +72,7 @@ static const struct item items[] = {
 	{ "lxc.net.0.type", "phys" }, /* one end of the veth that netdev_create() made */
 	{ "lxc.net.0.name", "eth0" },
 	{ "lxc.net.0.flags", "up" },
+	{ "lxc.sysctl.net.ipv6.conf.all.forwarding", "0" }, /* what else it has of the host's settings (kernel/sysctl.conf) it keeps */
 	{ "lxc.net.0.ipv4.gateway", NETDEV_GATEWAY4 },
 	{ "lxc.net.0.ipv6.gateway", NETDEV_GATEWAY6 },
 	/* A container's environment holds these unless it says otherwise. */

@@ -3,6 +3,7 @@
  * api: the role that speaks HTTP and owns the state. It has no privilege: its
  * own user, no new privileges, a short list of system calls, and two channels.
  */
+#include "daemon/api/access.h"
 #include "daemon/api/api.h"
 #include "daemon/api/copy.h"
 
@@ -144,7 +145,7 @@ int api_main(int argc, char **argv)
 		goto fail;
 	api.store = store_open(API_STATE_PATH, &err);
 	if (api.store == NULL || runtime_open(api.store, &err) == -1 || fetch_init(&api, &err) == -1 ||
-	    revival_init(&api, &err) == -1 || firewall_init(&api, &err) == -1)
+	    revival_init(&api, &err) == -1 || firewall_init(&api, &err) == -1 || access_init(&api, &err) == -1)
 		goto fail;
 	api.engine = peer_new(api.loop, ROLE_FD_ENGINE, "engine", &engine_events, &err);
 	api.gate = api.engine == NULL ? NULL : peer_new(api.loop, ROLE_FD_GATE, "gate", &gate_events, &err);

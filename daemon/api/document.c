@@ -26,6 +26,13 @@ const char *document_scope_name(enum document_scope scope)
 	return scopes[scope];
 }
 
+static const char *const internals[] = { [false] = "closed", [true] = "open" };
+
+const char *document_internal_name(bool open)
+{
+	return internals[open];
+}
+
 /* -1: none is called so. */
 static int mode_find(const char *name)
 {
@@ -98,30 +105,54 @@ fail:
 
 json_t *document_read(const struct hostcfg *cfg, enum document_scope scope, json_t *body, struct error *err)
 {
-	char egress[16] = "";
-	json_t *rules = NULL, *ports = NULL;
+	char egress[16] = "", internal[16] = "";
+	json_t *rules = NULL, *ports = NULL, *limits = NULL;
+	struct traffic traffic = { 0 };
 	const struct json_field fields[] = {
+		{ "limits", JSON_KIND_OBJECT, false, 0, 0, &limits, NULL },
 		{ "egress", JSON_KIND_STRING, false, 0, sizeof egress - 1, egress, NULL },
+		{ "internal", JSON_KIND_STRING, false, 0, sizeof internal - 1, internal, NULL },
 		{ "rules", JSON_KIND_ARRAY, false, 0, DOCUMENT_RULES_MAX, &rules, NULL },
 		{ "ports", JSON_KIND_ARRAY, false, 0, scope == DOCUMENT_CONTAINER ? RULESET_PORTS_MAX : 0, &ports, NULL },
 	};
 
-	/* As it is shown, so that what was read can be written back. */
-	if (json_is_null(json_object_get(body, "egress")))
-		json_object_del(body, "egress");
+	json_drop_null(body, "egress");
+	json_drop_null(body, "internal");
 	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1)
 		return NULL;
 	if (egress[0] != '\0' && mode_find(egress) == -1) {
 		error_field(err, "egress", "egress is not open, allow-list or none");
 		return NULL;
 	}
+	if (internal[0] != '\0' && scope != DOCUMENT_REALM) {
+		error_field(err, "internal", "internal is the realm's to say; a rule may name containers and projects here");
+		return NULL;
+	}
+	if (internal[0] != '\0' && strcmp(internal, internals[false]) != 0 && strcmp(internal, internals[true]) != 0) {
+		error_field(err, "internal", "internal is not open or closed");
+		return NULL;
+	}
+	if (limits != NULL && traffic_read(limits, "limits", &traffic, err) == -1)
+		return NULL;
 	json_t *normal_rules = rules_read(rules, err);
 	json_t *normal_ports = normal_rules == NULL ? NULL : ports_read(cfg, ports, err);
 	if (normal_ports == NULL) {
 		json_decref(normal_rules);
 		return NULL;
 	}
-	return json_pack("{s:o, s:o, s:o}", "egress", json_text_or_null(egress), "rules", normal_rules, "ports", normal_ports);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "egress", json_text_or_null(egress), "internal", json_text_or_null(internal), "limits",
+			 traffic_json(&traffic), "rules", normal_rules, "ports", normal_ports);
+}
+
+/* What was written before there was such a word. */
+static void document_complete(json_t *document)
+{
+	static const struct traffic none;
+
+	if (json_object_get(document, "internal") == NULL)
+		json_object_set_new(document, "internal", json_null());
+	if (json_object_get(document, "limits") == NULL)
+		json_object_set_new(document, "limits", traffic_json(&none));
 }
 
 json_t *document_load(struct store *store, const char *id, int64_t *ret_version, struct error *err)
@@ -135,7 +166,74 @@ json_t *document_load(struct store *store, const char *id, int64_t *ret_version,
 	json_t *document = step == 1 ? json_loads(query_text(row, 1), 0, NULL) : json_pack("{s:n, s:[], s:[]}", "egress", "rules", "ports");
 	if (document == NULL)
 		error_set(err, EIO, "the firewall of %s cannot be read", id);
+	else
+		document_complete(document);
 	return document;
+}
+
+/* -- whom rules name -- */
+
+/* Each kind by its key. */
+static const struct {
+	const char *key, *noun, *known;
+} peers[] = {
+	{ "containers", "container", "SELECT 1 FROM containers c JOIN projects p ON p.id = c.project WHERE c.id = ? AND p.realm = ? AND c.deleted IS NULL" },
+	{ "projects", "project", "SELECT 1 FROM projects WHERE id = ? AND realm = ?" },
+};
+
+static bool is_named(json_t *document, const char *key, const char *id)
+{
+	json_t *rules = json_object_get(document, "rules");
+
+	for (size_t i = 0; i < json_array_size(rules); i++) {
+		json_t *list = json_object_get(json_array_get(rules, i), key);
+		for (size_t k = 0; k < json_array_size(list); k++)
+			if (strcmp(json_string_value(json_array_get(list, k)), id) == 0)
+				return true;
+	}
+	return false;
+}
+
+static int peer_list_check(struct store *store, const char *realm, json_t *list, size_t rule, size_t kind, json_t *before, struct error *err)
+{
+	char field[64];
+	int64_t known;
+
+	for (size_t k = 0; k < json_array_size(list); k++) {
+		const char *id = json_string_value(json_array_get(list, k));
+		if (store_number(store, err, 0, &known, peers[kind].known, "ss", id, realm) == -1)
+			return -1;
+		if (known == 1 || is_named(before, peers[kind].key, id))
+			continue;
+		snprintf(field, sizeof field, "rules[%zu].%s[%zu]", rule, peers[kind].key, k);
+		return error_field(err, field, "%s: the realm has no %s %s", field, peers[kind].noun, id);
+	}
+	return 0;
+}
+
+int document_peers_check(struct store *store, const char *realm, json_t *document, json_t *before, struct error *err)
+{
+	json_t *rules = json_object_get(document, "rules");
+
+	for (size_t i = 0; i < json_array_size(rules); i++)
+		for (size_t kind = 0; kind < sizeof peers / sizeof peers[0]; kind++)
+			if (peer_list_check(store, realm, json_object_get(json_array_get(rules, i), peers[kind].key), i, kind, before, err) == -1)
+				return -1;
+	return 0;
+}
+
+int document_groups(struct store *store, const char *container, struct rule_groups *ret_groups, struct error *err)
+{
+	cleanup_query sqlite3_stmt *row = store_query(store, err, "SELECT p.realm, p.id FROM containers c JOIN projects p ON p.id = c.project"
+						      " WHERE c.id = ? AND c.deleted IS NULL", "s", container);
+	int step = row == NULL ? -1 : query_step(row, err);
+
+	if (step != 1)
+		return step;
+	snprintf(ret_groups->realm, ID_TEXT, "%s", query_text(row, 0));
+	snprintf(ret_groups->project, ID_TEXT, "%s", query_text(row, 1));
+	snprintf(ret_groups->container, ID_TEXT, "%s", container);
+	return 1;
 }
 
 /* -- what holds for a container -- */
@@ -173,6 +271,13 @@ static int document_gather(struct gathering *all, json_t *document, const struct
 
 	if (mode > (int)all->mode)
 		all->mode = (enum egress_mode)mode;
+	struct traffic traffic = { 0 };
+	if (traffic_read(json_object_get(document, "limits"), "limits", &traffic, err) == -1)
+		return -1;
+	traffic_narrow(&all->set->traffic, &traffic);
+	json_t *internal = json_object_get(document, "internal");
+	if (json_is_string(internal))
+		all->set->internal_open = strcmp(json_string_value(internal), internals[true]) == 0;
 	struct entry *more = realloc(all->entries, (all->count + json_array_size(rules) + 1) * sizeof *more);
 	if (more == NULL)
 		return error_set(err, ENOMEM, "no memory for the rules of a container");
@@ -237,16 +342,15 @@ int document_effective(struct store *store, const char *container, int64_t now_m
 	struct ruleset set = { 0 };
 	struct gathering all = { .now_ms = now_ms, .set = &set };
 	struct origin origins[3] = { { .scope = DOCUMENT_REALM }, { .scope = DOCUMENT_PROJECT }, { .scope = DOCUMENT_CONTAINER } };
-	cleanup_query sqlite3_stmt *row = store_query(store, err, "SELECT p.realm, p.id FROM containers c JOIN projects p ON p.id = c.project"
-						      " WHERE c.id = ? AND c.deleted IS NULL", "s", container);
-	int step = row == NULL ? -1 : query_step(row, err), result = step == 1 ? 0 : -1;
+	struct rule_groups groups;
+	int found = document_groups(store, container, &groups, err), result = found == 1 ? 0 : -1;
 
-	if (step == 0)
+	if (found == 0)
 		error_set(err, ENOENT, "there is no such container");
-	if (step == 1) {
-		snprintf(origins[0].id, ID_TEXT, "%s", query_text(row, 0));
-		snprintf(origins[1].id, ID_TEXT, "%s", query_text(row, 1));
-		snprintf(origins[2].id, ID_TEXT, "%s", container);
+	if (found == 1) {
+		memcpy(origins[0].id, groups.realm, ID_TEXT);
+		memcpy(origins[1].id, groups.project, ID_TEXT);
+		memcpy(origins[2].id, groups.container, ID_TEXT);
 	}
 	for (size_t i = 0; result == 0 && i < 3; i++) {
 		int64_t version;

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * document: what a realm, a project or a container says of its firewall:
- * {"egress": "open" | "allow-list" | "none" | null, "rules": [...], "ports": [...]}.
+ * {"egress": "open" | "allow-list" | "none" | null, "limits": {...} (traffic.h), "rules":
+ * [...]}; a container's has "ports": [...], too, a realm's "internal": "open" | "closed": whether containers of
+ * the realm reach one another where no rule decides. Closed, unless it says so.
  * One row of table firewalls each; none is an empty one of version 0.
  *
  * A container has the rules of all three: lower priority first; of equal ones those of
  * the realm, the project, the container, each in its own order. Of their egress modes
- * the strictest holds.
+ * the strictest holds, and of each limit the smallest.
  */
 #ifndef BULKHEAD_API_DOCUMENT_H
 #define BULKHEAD_API_DOCUMENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/lib/hex.h"
@@ -33,11 +36,23 @@ enum egress_mode {
 	EGRESS_NONE,       /* nothing passes, whatever the rules say */
 };
 
-/* The document in its normal form, every rule with its id; the caller's reference. NULL with err->field. */
+/*
+ * The document in its normal form, every rule with its id; the caller's reference. NULL
+ * with err->field. Whom its rules name is for document_peers_check().
+ */
 json_t *document_read(const struct hostcfg *cfg, enum document_scope scope, json_t *body, struct error *err);
 
 /* Of a realm's, project's or container's id. *ret_version: 0 if it has none. NULL with err. */
 json_t *document_load(struct store *store, const char *id, int64_t *ret_version, struct error *err);
+
+/*
+ * Whether the containers and projects that rules name are of the realm. What before,
+ * the document so far, names may be gone: such a rule matches nobody. -1 with err->field.
+ */
+int document_peers_check(struct store *store, const char *realm, json_t *document, json_t *before, struct error *err);
+
+/* Of a container: 1, 0 if there is none, -1 with err. */
+int document_groups(struct store *store, const char *container, struct rule_groups *ret_groups, struct error *err);
 
 /* Where a container's rule comes from. */
 struct origin {
@@ -54,6 +69,7 @@ int document_effective(struct store *store, const char *container, int64_t now_m
 		       enum egress_mode *ret_mode, int64_t *ret_until, struct error *err);
 
 const char *document_egress_name(enum egress_mode mode);
+const char *document_internal_name(bool open);
 const char *document_scope_name(enum document_scope scope);
 
 #endif

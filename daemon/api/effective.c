@@ -35,6 +35,11 @@ static void view_free(struct view *view)
 	free(view->origins);
 }
 
+static int view_load(struct api *api, const char *id, struct view *view, struct error *err)
+{
+	return document_effective(api->store, id, time_now_ms(), &view->set, &view->origins, &view->mode, NULL, err);
+}
+
 /* 0, or -1: answered. */
 static int view_open(struct request *request, struct view *view)
 {
@@ -46,8 +51,7 @@ static int view_open(struct request *request, struct view *view)
 		request_fail_missing(request, "container", NULL);
 		return -1;
 	}
-	if (found == -1 || document_effective(request->api->store, request->id, time_now_ms(), &view->set, &view->origins, &view->mode, NULL,
-					      &err) == -1) {
+	if (found == -1 || view_load(request->api, request->id, view, &err) == -1) {
 		request_fail_error(request, &err);
 		return -1;
 	}
@@ -65,14 +69,6 @@ static json_t *rule_shown(const struct view *view, size_t index)
 
 /* -- all of them -- */
 
-static json_t *counts_read(int fd)
-{
-	cleanup_free char *text = malloc(COUNTS_MAX);
-	ssize_t size = text == NULL ? -1 : pread(fd, text, COUNTS_MAX, 0);
-
-	return size <= 0 ? NULL : json_loadb(text, (size_t)size, 0, NULL);
-}
-
 static void counted(const struct message *answer, const struct error *err, void *data)
 {
 	struct request *request = data;
@@ -81,7 +77,8 @@ static void counted(const struct message *answer, const struct error *err, void 
 	if (view_open(request, &view) == -1)
 		return;
 	/* Without the engine, or before it has counted: no figures, but the rules all the same. */
-	cleanup_json json_t *counts = err != NULL || answer->fd == -1 ? NULL : counts_read(answer->fd);
+	struct error ignored = ERROR_INIT;
+	cleanup_json json_t *counts = err != NULL ? NULL : json_read_fd(answer->fd, COUNTS_MAX, &ignored);
 	json_t *rules = json_array(), *ports = json_array();
 	for (size_t i = 0; i < view.set.rule_count; i++) {
 		json_t *rule = rule_shown(&view, i), *count = json_object_get(counts, view.set.rules[i].id);
@@ -91,7 +88,14 @@ static void counted(const struct message *answer, const struct error *err, void 
 	}
 	for (size_t i = 0; i < view.set.port_count; i++)
 		json_array_append_new(ports, published_json(&view.set.ports[i]));
-	request_answer(request, 200, json_pack("{s:s, s:o, s:o}", "egress", document_egress_name(view.mode), "rules", rules, "ports", ports));
+	json_t *dropped = json_object();
+	for (enum traffic_kind kind = 0; kind < TRAFFIC_KINDS; kind++) {
+		json_t *count = json_object_get(counts, traffic_name(kind));
+		json_object_set_new(dropped, traffic_name(kind), count == NULL ? json_null() : json_incref(json_array_get(count, 0)));
+	}
+	request_answer(request, 200, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "egress", document_egress_name(view.mode), "internal",
+					       document_internal_name(view.set.internal_open), "limits", traffic_json(&view.set.traffic), "dropped",
+					       dropped, "rules", rules, "ports", ports));
 	view_free(&view);
 }
 
@@ -112,67 +116,79 @@ void containers_firewall_effective(struct request *request)
 
 /* -- one packet -- */
 
-static int word_find(const char *word, const char *(*name)(unsigned int index), unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++)
-		if (strcmp(name(i), word) == 0)
-			return (int)i;
-	return -1;
-}
-
-static const char *direction_at(unsigned int index)
-{
-	return rule_direction_name((enum rule_direction)index);
-}
-
-static const char *protocol_at(unsigned int index)
-{
-	return rule_protocol_name((enum rule_protocol)index);
-}
-
-/* From the query; 0, or -1: answered. */
+/* From the query, all but the far end; 0, or -1: answered. */
 static int packet_read(struct request *request, struct rule_packet *packet)
 {
-	static const uint8_t numbers[] = { [RULE_TCP] = IPPROTO_TCP, [RULE_UDP] = IPPROTO_UDP, [RULE_ICMP] = IPPROTO_ICMP,
-					   [RULE_ICMPV6] = IPPROTO_ICMPV6 };
 	const char *direction = request_query(request, "direction"), *protocol = request_query(request, "protocol");
-	const char *address = request_query(request, "address");
-	struct error err = ERROR_INIT, why = ERROR_INIT;
+	struct error err = ERROR_INIT;
 	int64_t port;
 
 	if (request_query_number(request, "port", 0, 1, 65535, &port) == -1)
 		return -1;
-	int d = direction == NULL ? -1 : word_find(direction, direction_at, RULE_DIRECTIONS);
-	int p = protocol == NULL ? -1 : word_find(protocol, protocol_at, RULE_PROTOCOLS);
+	int d = direction == NULL ? -1 : rule_direction_find(direction), p = protocol == NULL ? -1 : rule_protocol_find(protocol);
 	bool has_port = p == RULE_TCP || p == RULE_UDP;
 	if (d == -1)
 		error_field(&err, "direction", "direction is not egress or ingress");
 	else if (p <= RULE_ANY)
 		error_field(&err, "protocol", "protocol is not tcp, udp, icmp or icmpv6");
-	else if (address == NULL || cidr_parse(address, &packet->far, &why) == -1)
-		error_field(&err, "address", "address: %s", address == NULL ? "it is missing" : why.message);
-	else if (packet->far.prefix != (packet->far.family == AF_INET ? 32 : 128))
-		error_field(&err, "address", "address is a network, not one address");
 	else if (has_port != (port != 0))
 		error_field(&err, "port", has_port ? "port is missing: %s has one" : "port: %s has none", protocol);
-	else if ((p == RULE_ICMP && packet->far.family != AF_INET) || (p == RULE_ICMPV6 && packet->far.family != AF_INET6))
-		error_field(&err, "address", "address: %s has no such addresses", protocol);
 	if (err.code != 0) {
 		request_fail_error(request, &err);
 		return -1;
 	}
 	packet->direction = (enum rule_direction)d;
-	packet->protocol = numbers[p];
+	packet->protocol = rule_protocol_number((enum rule_protocol)p);
 	packet->port = (uint16_t)port;
 	return 0;
 }
 
-static bool is_published(const struct ruleset *set, const struct rule_packet *packet)
+static int address_read(const char *text, const char *protocol, struct cidr *far, struct error *err)
 {
-	for (size_t i = 0; i < set->port_count; i++)
-		if (set->ports[i].port == packet->port && (set->ports[i].protocol == RULE_UDP ? IPPROTO_UDP : IPPROTO_TCP) == packet->protocol)
-			return true;
-	return false;
+	struct error why = ERROR_INIT;
+
+	if (cidr_parse(text, far, &why) == -1)
+		return error_field(err, "address", "address: %s", why.message);
+	if (far->prefix != (far->family == AF_INET ? 32 : 128))
+		return error_field(err, "address", "address is a network, not one address");
+	if ((strcmp(protocol, "icmp") == 0 && far->family != AF_INET) || (strcmp(protocol, "icmpv6") == 0 && far->family != AF_INET6))
+		return error_field(err, "address", "address: %s has no such addresses", protocol);
+	return 0;
+}
+
+#define PEER_SQL "SELECT c.id FROM containers c JOIN projects p ON p.id = c.project WHERE c.deleted IS NULL AND p.realm = ? AND "
+
+/* Whoever of the realm has that address: 1, 0, -1 with err. */
+static int peer_at(struct store *store, const char *realm, const struct cidr *far, struct rule_groups *peer, struct error *err)
+{
+	uint32_t v4;
+
+	memcpy(&v4, far->bytes, sizeof v4);
+	cleanup_query sqlite3_stmt *row =
+		far->family == AF_INET ? store_query(store, err, PEER_SQL "c.ipv4 = ?", "si", realm, (int64_t)ntohl(v4)) :
+					 store_query(store, err, PEER_SQL "c.ipv6 = ?", "sb", realm, far->bytes, sizeof far->bytes);
+	int step = row == NULL ? -1 : query_step(row, err);
+
+	return step == 1 ? document_groups(store, query_text(row, 0), peer, err) : step;
+}
+
+/* Far end by address, or by the id of a container of the same realm; peer is filled in if it is one. 1 if so, 0, or -1 with err. */
+static int far_read(struct request *request, const struct rule_groups *own, struct rule_packet *packet, struct rule_groups *peer, struct error *err)
+{
+	const char *address = request_query(request, "address"), *container = request_query(request, "container");
+	struct store *store = request->api->store;
+
+	if ((address == NULL) == (container == NULL))
+		return error_field(err, "address", "address: name the far end by it, or by container");
+	if (address != NULL) {
+		if (address_read(address, request_query(request, "protocol"), &packet->far, err) == -1)
+			return -1;
+		return peer_at(store, own->realm, &packet->far, peer, err);
+	}
+	int found = document_groups(store, container, peer, err);
+	if (found == 0 || (found == 1 && strcmp(peer->realm, own->realm) != 0))
+		return error_field(err, "container", "container: the realm has no container %s", container);
+	return found;
 }
 
 static bool in_pool(const struct api *api, const struct cidr *far)
@@ -183,25 +199,71 @@ static bool in_pool(const struct api *api, const struct cidr *far)
 	return cidr_holds(&pool, far);
 }
 
+struct verdict {
+	enum rule_action action;
+	const char *reason;
+	json_t *rule; /* NULL: none decides */
+};
+
+/* What the rules of one end say. */
+static struct verdict end_decide(const struct view *view, const struct rule_packet *packet)
+{
+	const struct rule *rule = NULL;
+	enum rule_action action = ruleset_decide(&view->set, packet, &rule);
+	const char *otherwise = packet->direction == RULE_EGRESS ? "egress" : packet->peer != NULL ? "internal" : "published";
+
+	return (struct verdict){ .action = action, .reason = rule != NULL ? "rule" : otherwise,
+				 .rule = rule == NULL ? NULL : rule_shown(view, (size_t)(rule - view->set.rules)) };
+}
+
+/* Between two containers the one that sends is asked first, then the other: as the packet is. */
+static int both_decide(struct api *api, const struct rule_packet *packet, const struct rule_groups *own, struct verdict *verdict, struct error *err)
+{
+	const struct rule_groups *from = packet->direction == RULE_EGRESS ? own : packet->peer, *to = from == own ? packet->peer : own;
+
+	for (int direction = RULE_EGRESS; direction <= RULE_INGRESS; direction++) {
+		struct rule_packet seen = *packet;
+		struct view view = { 0 };
+		seen.direction = (enum rule_direction)direction;
+		seen.peer = direction == RULE_EGRESS ? to : from;
+		if (view_load(api, direction == RULE_EGRESS ? from->container : to->container, &view, err) == -1)
+			return -1;
+		json_decref(verdict->rule);
+		*verdict = end_decide(&view, &seen);
+		view_free(&view);
+		if (verdict->action != RULE_ALLOW)
+			break;
+	}
+	return 0;
+}
+
 void containers_firewall_test(struct request *request)
 {
+	struct verdict verdict = { .action = RULE_DENY };
 	struct rule_packet packet = { 0 };
-	const struct rule *rule = NULL;
-	enum rule_action action = RULE_DENY;
-	const char *reason;
+	struct rule_groups own, peer;
+	struct error err = ERROR_INIT;
 	struct view view;
 
 	if (packet_read(request, &packet) == -1 || view_open(request, &view) == -1)
 		return;
-	if (ruleset_closed(&packet.far) || in_pool(request->api, &packet.far)) {
-		reason = "closed";
-	} else if (packet.direction == RULE_INGRESS && !is_published(&view.set, &packet)) {
-		reason = "not-published";
-	} else {
-		action = ruleset_decide(&view.set, &packet, &rule);
-		reason = rule != NULL ? "rule" : packet.direction == RULE_EGRESS ? "egress" : "published";
+	int found = document_groups(request->api->store, request->id, &own, &err);
+	if (found == 1)
+		found = far_read(request, &own, &packet, &peer, &err);
+	if (found == 1) {
+		packet.peer = &peer;
+		found = both_decide(request->api, &packet, &own, &verdict, &err);
+	} else if (found == 0 && (ruleset_closed(&packet.far) || in_pool(request->api, &packet.far))) {
+		verdict.reason = "closed";
+	} else if (found == 0 && packet.direction == RULE_INGRESS && ruleset_published(&view.set, packet.protocol, 0, packet.port) == NULL) {
+		verdict.reason = "not-published";
+	} else if (found == 0) {
+		verdict = end_decide(&view, &packet);
 	}
-	json_t *shown = rule == NULL ? json_null() : rule_shown(&view, (size_t)(rule - view.set.rules));
-	request_answer(request, 200, json_pack("{s:s, s:s, s:o}", "action", rule_action_name(action), "reason", reason, "rule", shown));
 	view_free(&view);
+	if (found == -1)
+		request_fail_error(request, &err);
+	else
+		request_answer(request, 200, json_pack("{s:s, s:s, s:o?}", "action", rule_action_name(verdict.action), "reason", verdict.reason,
+						       "rule", verdict.rule));
 }

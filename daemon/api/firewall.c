@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -48,21 +47,20 @@ static int set_file(const struct ruleset *set, struct error *err)
 {
 	cleanup_json json_t *object = ruleset_json(set);
 	cleanup_free char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
-	cleanup_fd int fd = memfd_create("rules", MFD_CLOEXEC);
 
 	if (text == NULL)
 		return error_set(err, ENOMEM, "no memory for the rules of a container");
-	if (fd == -1 || fd_write_full(fd, text, strlen(text)) == -1)
-		return error_errno(err, "cannot hand rules to the engine");
-	return fd_steal(&fd);
+	return fd_memory("rules", text, strlen(text), err);
 }
 
 int firewall_fill(struct api *api, const char *id, struct rules_message *message, int *ret_fd, struct error *err)
 {
 	struct ruleset set;
 	int64_t until;
+	struct rule_groups groups;
+	int found = document_groups(api->store, id, &groups, err);
 	cleanup_query sqlite3_stmt *row =
-		store_query(api->store, err, "SELECT ipv4, ipv6 FROM containers WHERE id = ? AND deleted IS NULL", "s", id);
+		found == -1 ? NULL : store_query(api->store, err, "SELECT ipv4, ipv6 FROM containers WHERE id = ? AND deleted IS NULL", "s", id);
 	int step = row == NULL ? -1 : query_step(row, err);
 
 	if (step == 0)
@@ -70,11 +68,13 @@ int firewall_fill(struct api *api, const char *id, struct rules_message *message
 	if (step != 1 || document_effective(api->store, id, time_now_ms(), &set, NULL, NULL, &until, err) == -1)
 		return -1;
 	*message = (struct rules_message){ .ipv4 = htonl((uint32_t)query_int(row, 0)) };
-	snprintf(message->id, sizeof message->id, "%.24s", id);
+	memcpy(message->id, groups.container, sizeof message->id);
+	memcpy(message->project, groups.project, sizeof message->project);
+	memcpy(message->realm, groups.realm, sizeof message->realm);
 	if (sqlite3_column_bytes(row, 1) == 16)
 		memcpy(message->ipv6, sqlite3_column_blob(row, 1), 16);
 	/* Most containers: hundreds of files would wait for an engine that has just come back. */
-	message->plain = set.rule_count == 0 && set.port_count == 0 && set.egress_open;
+	message->plain = set.rule_count == 0 && set.port_count == 0 && set.egress_open && !set.internal_open && traffic_none(&set.traffic);
 	*ret_fd = message->plain == 1 ? -1 : set_file(&set, err);
 	ruleset_free(&set);
 	expiry_note(until);

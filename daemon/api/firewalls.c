@@ -26,16 +26,17 @@ enum { CONTAINERS_MAX = 4096 };
 static const struct scope {
 	enum document_scope scope;
 	const char *visible;    /* 1 for an id that the caller sees */
+	const char *realm;      /* of an id */
 	const char *containers; /* ids of those that it is in force for, behind an id */
 	const char *column;
 } scopes[] = {
-	{ DOCUMENT_REALM, "SELECT 1 FROM realms WHERE id = ? AND" SCOPE_SQL("id"),
+	{ DOCUMENT_REALM, "SELECT 1 FROM realms WHERE id = ? AND" SCOPE_SQL("id"), "SELECT ?",
 	  "SELECT c.id FROM containers c JOIN projects p ON p.id = c.project WHERE p.realm = ? AND c.deleted IS NULL AND c.wanted = 1"
 	  " AND c.id > ? ORDER BY c.id LIMIT 1", "realm" },
-	{ DOCUMENT_PROJECT, "SELECT 1 FROM projects WHERE id = ? AND" SCOPE_SQL("realm"),
+	{ DOCUMENT_PROJECT, "SELECT 1 FROM projects WHERE id = ? AND" SCOPE_SQL("realm"), "SELECT realm FROM projects WHERE id = ?",
 	  "SELECT id FROM containers WHERE project = ? AND deleted IS NULL AND wanted = 1 AND id > ? ORDER BY id LIMIT 1", "project" },
 	{ DOCUMENT_CONTAINER, "SELECT 1 FROM containers c JOIN projects p ON p.id = c.project WHERE c.id = ? AND c.deleted IS NULL AND"
-	  SCOPE_SQL("p.realm"),
+	  SCOPE_SQL("p.realm"), "SELECT p.realm FROM containers c JOIN projects p ON p.id = c.project WHERE c.id = ?",
 	  "SELECT id FROM containers WHERE id = ? AND deleted IS NULL AND wanted = 1 AND id > ?", "container" },
 };
 
@@ -204,14 +205,14 @@ static void step(struct writing *writing)
 	free(writing);
 }
 
-/* If-Match (RFC 9110, 13.1.1): one entity tag, as the ETag was. */
-static bool version_matches(struct request *request, int64_t version)
+static int peers_check(struct store *store, const struct scope *scope, const char *id, json_t *document, json_t *before, struct error *err)
 {
-	const char *wanted = request_header(request, "If-Match");
-	char tag[32];
+	cleanup_query sqlite3_stmt *row = store_query(store, err, scope->realm, "s", id);
+	int step = row == NULL ? -1 : query_step(row, err);
 
-	snprintf(tag, sizeof tag, "\"%lld\"", (long long)version);
-	return wanted == NULL || strcmp(wanted, "*") == 0 || strcmp(wanted, tag) == 0;
+	if (step == 0)
+		return error_set(err, ENOENT, "the %s is gone", scope->column);
+	return step == -1 ? -1 : document_peers_check(store, query_text(row, 0), document, before, err);
 }
 
 static void set(struct request *request, const struct scope *scope)
@@ -224,18 +225,17 @@ static void set(struct request *request, const struct scope *scope)
 		return;
 	cleanup_json json_t *document = document_read(&request->api->cfg, scope->scope, request->json, &err);
 	cleanup_json json_t *before = document == NULL ? NULL : document_load(store, request->id, &version, &err);
-	cleanup_free char *text = before == NULL ? NULL : json_dumps(document, JSON_COMPACT);
+	int checked = before == NULL ? -1 : peers_check(store, scope, request->id, document, before, &err);
+	cleanup_free char *text = checked == -1 ? NULL : json_dumps(document, JSON_COMPACT);
 	struct writing *writing = text == NULL ? NULL : calloc(1, sizeof *writing);
-	if (document != NULL && before != NULL && writing == NULL)
+	if (checked == 0 && writing == NULL)
 		error_set(&err, ENOMEM, "no memory for a firewall");
 	if (writing == NULL) {
 		request_fail_error(request, &err);
 		return;
 	}
-	if (!version_matches(request, version)) {
+	if (!request_if_match(request, version)) {
 		free(writing);
-		request_fail(request, 412, "changed", NULL, "the firewall has changed since it was read: it is \"%lld\" now; read it again",
-			     (long long)version);
 		return;
 	}
 	*writing = (struct writing){ .request = request, .api = request->api, .scope = scope, .version = version + 1,

@@ -91,8 +91,9 @@ static void host_answered(const struct message *answer, const struct error *err,
 				      (json_int_t)status->swap_used, "encrypted", (int)status->swap_encrypted));
 	json_object_set_new(body, "ksm", ksm_json(request, status));
 	json_object_set_new(body, "firewall",
-			    json_pack("{s:b, s:i}", "installed", (int)status->firewall_installed, "live",
-				      (int)status->firewall_live));
+			    json_pack("{s:b, s:i, s:I, s:I, s:I}", "installed", (int)status->firewall_installed, "live",
+				      (int)status->firewall_live, "ssh_refused", (json_int_t)status->ssh_refused, "ssh_flood",
+				      (json_int_t)status->ssh_flood, "web_flood", (json_int_t)status->web_flood));
 	json_object_set_new(body, "data",
 			    json_pack("{s:I, s:I}", "total", (json_int_t)status->data_total, "free",
 				      (json_int_t)status->data_free));

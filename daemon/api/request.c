@@ -249,3 +249,15 @@ void request_fail_host(struct request *request, const struct error *err)
 	log_error("%s: %s", request->path, err->message);
 	request_fail(request, 500, "internal", NULL, "the host failed at this; its log says why");
 }
+
+bool request_if_match(struct request *request, int64_t version)
+{
+	const char *wanted = request_header(request, "If-Match");
+	char tag[32];
+
+	snprintf(tag, sizeof tag, "\"%lld\"", (long long)version);
+	if (wanted == NULL || strcmp(wanted, "*") == 0 || strcmp(wanted, tag) == 0)
+		return true;
+	request_fail(request, 412, "changed", NULL, "it has changed since it was read: it is %s now; read it again", tag);
+	return false;
+}

@@ -150,6 +150,9 @@ void request_fail_error(struct request *request, const struct error *err);
  */
 void request_fail_host(struct request *request, const struct error *err);
 
+/* Whether If-Match, if the request has one, names this version (RFC 9110, 13.1.1); false: answered with 412. */
+bool request_if_match(struct request *request, int64_t version);
+
 /* The same for everything that does not exist or is another realm's: one text for both. */
 void request_fail_missing(struct request *request, const char *what, const char *field);
 

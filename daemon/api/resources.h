@@ -7,7 +7,7 @@
 
 #include "daemon/api/request.h"
 
-request_handler host_show, openapi_show;
+request_handler host_show, host_access, host_access_set, host_access_confirm, openapi_show;
 request_handler tokens_list, tokens_create, tokens_show, tokens_delete;
 request_handler realms_list, realms_create, realms_show, realms_change, realms_compact, realms_delete;
 request_handler projects_list, projects_create, projects_show, projects_delete;

@@ -13,6 +13,9 @@ const struct api_route api_routes[] = {
 	{ METHOD_GET, V1 "openapi.yaml", CALLER_READER, true, false, ROUTE_BODY_NONE, "", openapi_show },
 	{ METHOD_GET, V1 "metrics", CALLER_READER, false, false, ROUTE_BODY_NONE, "", metrics_show },
 	{ METHOD_GET, V1 "host", CALLER_READER, false, true, ROUTE_BODY_NONE, "", host_show },
+	{ METHOD_GET, V1 "host/access", CALLER_READER, false, true, ROUTE_BODY_NONE, "", host_access },
+	{ METHOD_PUT, V1 "host/access", CALLER_ADMIN, false, true, ROUTE_BODY_JSON, " revert_after force ", host_access_set },
+	{ METHOD_POST, V1 "host/access/confirm", CALLER_ADMIN, false, true, ROUTE_BODY_NONE, "", host_access_confirm },
 
 	{ METHOD_GET, V1 "tokens", CALLER_ADMIN, false, false, ROUTE_BODY_NONE, PAGE, tokens_list },
 	{ METHOD_POST, V1 "tokens", CALLER_ADMIN, false, false, ROUTE_BODY_JSON, "", tokens_create },
@@ -56,7 +59,7 @@ const struct api_route api_routes[] = {
 	{ METHOD_GET, V1 "containers/*/firewall/effective", CALLER_READER, false, false, ROUTE_BODY_NONE, "",
 	  containers_firewall_effective },
 	{ METHOD_GET, V1 "containers/*/firewall/test", CALLER_READER, false, false, ROUTE_BODY_NONE,
-	  " direction protocol address port ", containers_firewall_test },
+	  " direction protocol address container port ", containers_firewall_test },
 	{ METHOD_DELETE, V1 "containers/*", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", containers_delete },
 	{ METHOD_POST, V1 "containers/*/start", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " wait ",
 	  containers_start },

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "daemon/api/answer.h"
+#include "daemon/api/access.h"
 #include "daemon/api/api.h"
 #include "daemon/api/auth.h"
 #include "daemon/api/body.h"
@@ -144,6 +145,8 @@ static void request_head(struct server *server, struct request *request, const c
 		request->route = route_find(path, known ? request->method : (enum method)0, request->id,
 					    sizeof request->id, &methods);
 	}
+	if (!server->local && !access_check(request))
+		return;
 	/* Who has no token learns nothing of which paths there are. */
 	if (!caller_check(server, request))
 		return;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/api/access.h"
 #include "daemon/api/api.h"
 #include "daemon/api/container.h"
 #include "daemon/api/firewall.h"
@@ -63,6 +64,16 @@ static int hello_tell(struct sync *sync, struct error *err)
 	struct hello_message hello = { .version = PROTOCOL_VERSION, .pid = (uint32_t)getpid() };
 
 	return sync_tell(sync, MESSAGE_HELLO, &hello, sizeof hello, -1, "", err);
+}
+
+static int access_tell(struct sync *sync, struct error *err)
+{
+	struct access_message access;
+	cleanup_fd int fd = -1;
+
+	if (access_fill(&access, &fd, err) == -1)
+		return -1;
+	return sync_tell(sync, MESSAGE_ACCESS, &access, sizeof access, fd, "", err);
 }
 
 static int image_tell(struct sync *sync, struct error *err)
@@ -149,7 +160,7 @@ static int route_tell(struct sync *sync, struct error *err)
 	return sync_tell(sync, MESSAGE_ROUTE_SYNC, &route, sizeof route, -1, id, err);
 }
 
-static sync_part *const engine_parts[] = { hello_tell, image_tell, rules_tell, snapshot_tell, container_tell, NULL };
+static sync_part *const engine_parts[] = { hello_tell, access_tell, image_tell, rules_tell, snapshot_tell, container_tell, NULL };
 static sync_part *const gate_parts[] = { hello_tell, route_tell, NULL };
 
 static void sync_wait(struct sync *sync, int64_t ms)

@@ -38,6 +38,10 @@ static const struct verb {
 	const char *usage;
 	int (*run)(const struct http_target *target, int count, char **words, struct error *err); /* ARGUMENTS_OWN; EINVAL without a message: its usage */
 } verbs[] = {
+	{ "host", "access", "GET", "/host/access", "", ARGUMENTS_NONE, "", NULL },
+	{ "host", "limit", "PUT", "/host/access?revert_after=120", "", ARGUMENTS_FIELDS,
+	  "[ssh:='[\"NETWORK\", ...]'] [api:=...]: who may administer it; as before in 120 s without the next", NULL },
+	{ "host", "confirm", "POST", "/host/access/confirm", "", ARGUMENTS_NONE, "", NULL },
 	{ "host", "", "GET", "/host", "", ARGUMENTS_NONE, "", NULL },
 	{ "token", "list", "GET", "/tokens", "", ARGUMENTS_LIST, "", NULL },
 	{ "token", "create", "POST", "/tokens", "", ARGUMENTS_FIELDS, "role=ROLE [name=NAME] [realms:='[\"ID\"]'] [expires_in:=SECONDS]", NULL },

@@ -1,44 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * class: containers with the same rules share two chains of table inet bulkhead, one
- * for each direction; a container is one element of map `class` that leads there.
- * So what a packet costs does not grow with the number of containers, and a container
- * comes and goes without a new rule. Published ports are elements of maps, too.
- *
- * Chains and elements outlive the engine. A new one is told all rules anew, writes
- * each class once, and removes what was not named (class_sweep()).
+ * for each direction, and a mark that leads to them in the maps `egress_of` and
+ * `ingress_of`. So what a packet costs does not grow with the number of containers,
+ * and a container comes and goes without a new rule (subject.h).
  */
 #ifndef BULKHEAD_CLASS_H
 #define BULKHEAD_CLASS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/lib/hex.h"
+#include "daemon/lib/ruleset.h"
 
 struct error;
-struct ruleset;
 
-/* Where a container is. */
-struct class_member {
-	char id[ID_TEXT];
-	uint32_t ipv4; /* network byte order */
-	uint8_t ipv6[16];
+enum { CLASS_NAME = 17 };
+
+struct class {
+	struct class *next;
+	char name[CLASS_NAME]; /* beginning of the rules' SHA-256: the chains are e_NAME and i_NAME */
+	uint32_t mark;         /* of no other class */
+	uint32_t *groups;      /* held: of all rules' peers, one after the other */
+	size_t group_count;
+	unsigned users;
+	struct ruleset set;    /* published ports, and limits but that of connections, are the subjects' own */
 };
 
 /*
- * Puts rules in force for a container, at once and whole or not at all; takes set over
- * in any case. Flows that stand and that the rules do not allow any more are ended.
+ * The class of these rules, written into the kernel if there is none; NULL with err.
+ * A new one takes set's rules over, and leaves an empty set. class_put() when done.
  */
-int class_apply(const struct class_member *member, struct ruleset *set, struct error *err);
+struct class *class_get(struct ruleset *set, struct error *err);
 
-/* Without rules nothing of it passes. Unknown: nothing to do. */
-void class_forget(const char *id);
+/* The last who puts it takes it out of the kernel. NULL: nothing. */
+void class_put(struct class *class);
 
-/* Between them every container is named that has rules; the others are forgotten, and what an earlier engine left is removed. */
-void class_sweep_begin(void);
-void class_sweep_end(void);
+/* NULL: none. */
+const struct class *class_of_name(const char *name);
+const struct class *class_of_mark(uint32_t mark);
 
-/* Packets and bytes of a container's rules: {"<rule>": [packets, bytes]}. A file; -1 with err. */
-int class_count(const char *id, struct error *err);
+/* Whether any class has this rule. */
+bool class_has_rule(const char *id);
+
+/* Runs commands that take away what nobody uses; a failure is logged. */
+void class_unused_remove(const char *commands);
 
 #endif

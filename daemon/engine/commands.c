@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/engine/commands.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,15 @@ static void action_print(FILE *out, const struct rule *rule)
 		fprintf(out, "%s\n", actions[rule->action]);
 }
 
+/* What has matched is known by its mark's group; the mark itself is of no more use in a chain of rules. */
+static void peer_print(FILE *out, const struct rule *rule, const char *chain, uint32_t group)
+{
+	fprintf(out, "add rule " COMMANDS_TABLE "%s meta mark set 0x%08x meta mark . %s @members ", chain, group,
+		rule->direction == RULE_EGRESS ? "oifname" : "iifname");
+	protocol_print(out, rule);
+	action_print(out, rule);
+}
+
 /* One command for a family's addresses; family 0: the rule has none. */
 static void rule_print(FILE *out, const struct rule *rule, const char *chain, uint8_t family)
 {
@@ -76,8 +86,15 @@ static bool has_family(const struct rule *rule, uint8_t family)
 	return false;
 }
 
+/* An element that counts connections is made by the packet: one that is empty the kernel removes. */
+static void connections_print(FILE *out, const char *name, const char *chain, enum rule_direction direction, uint64_t limit)
+{
+	fprintf(out, "add rule " COMMANDS_TABLE "%s add @f_%s { %s ct count over %" PRIu64 " } counter name \"f_%s\" drop\n", chain, name,
+		direction == RULE_EGRESS ? "iifname" : "oifname", limit, name);
+}
+
 /* Adding what is there does nothing, so this may meet what an earlier engine has left. */
-char *commands_of_class(const struct ruleset *set, const char *name, uint32_t mark)
+char *commands_of_class(const struct ruleset *set, const char *name, uint32_t mark, const uint32_t *groups)
 {
 	char *text = NULL, chains[RULE_DIRECTIONS][32];
 	size_t size;
@@ -89,17 +106,28 @@ char *commands_of_class(const struct ruleset *set, const char *name, uint32_t ma
 	snprintf(chains[RULE_INGRESS], sizeof chains[0], "i_%.20s", name);
 	for (size_t i = 0; i < RULE_DIRECTIONS; i++)
 		fprintf(out, "add chain " COMMANDS_TABLE "%s\nflush chain " COMMANDS_TABLE "%s\n", chains[i], chains[i]);
+	uint64_t connections = set->traffic.limits[TRAFFIC_CONNECTIONS];
+	if (connections != 0) {
+		fprintf(out, "add set " COMMANDS_TABLE "f_%s { type ifname; size 65536; flags dynamic; }\nadd counter " COMMANDS_TABLE "f_%s\n", name,
+			name);
+		for (enum rule_direction i = 0; i < RULE_DIRECTIONS; i++)
+			connections_print(out, name, chains[i], i, connections);
+	}
 	for (size_t i = 0; i < set->rule_count; i++) {
 		const struct rule *rule = &set->rules[i];
 		fprintf(out, "add counter " COMMANDS_TABLE "r_%s\n", rule->id);
-		if (rule->address_count == 0)
+		if (rule->address_count == 0 && rule->peer_count == 0)
 			rule_print(out, rule, chains[rule->direction], 0);
 		if (has_family(rule, AF_INET))
 			rule_print(out, rule, chains[rule->direction], AF_INET);
 		if (has_family(rule, AF_INET6))
 			rule_print(out, rule, chains[rule->direction], AF_INET6);
+		for (size_t k = 0; k < rule->peer_count; k++)
+			peer_print(out, rule, chains[rule->direction], *groups++);
 	}
 	fprintf(out, "add rule " COMMANDS_TABLE "%s %s\n", chains[RULE_EGRESS], set->egress_open ? "accept" : "drop");
+	if (!set->internal_open)
+		fprintf(out, "add rule " COMMANDS_TABLE "%s iifname \"h*\" drop\n", chains[RULE_INGRESS]);
 	fprintf(out, "add rule " COMMANDS_TABLE "%s accept\n", chains[RULE_INGRESS]);
 	fprintf(out, "destroy element " COMMANDS_TABLE "egress_of { 0x%08x }\nadd element " COMMANDS_TABLE "egress_of { 0x%08x : goto %s }\n", mark,
 		mark, chains[RULE_EGRESS]);

@@ -15,9 +15,10 @@ struct ruleset;
 #define COMMANDS_TABLE "inet " FIREWALL_TABLE " "
 
 /*
- * Makes the chains e_NAME and i_NAME for egress and ingress, a counter for each rule,
- * and leads mark to them in the maps. Free it; NULL without memory. name: hex digits.
+ * Makes the chains e_NAME and i_NAME for egress and ingress, a counter for each rule, with
+ * a limit of connections set and counter f_NAME for those of each link and those refused, and leads mark to them in the maps. Free it; NULL without memory. name: hex digits;
+ * groups: marks of all rules' peers, one after the other (group.h).
  */
-char *commands_of_class(const struct ruleset *set, const char *name, uint32_t mark);
+char *commands_of_class(const struct ruleset *set, const char *name, uint32_t mark, const uint32_t *groups);
 
 #endif

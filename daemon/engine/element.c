@@ -122,30 +122,51 @@ int element_remove(const char *link, uint32_t ipv4, const uint8_t ipv6[16], stru
 	return 0;
 }
 
-static struct key class_key(const char *link, uint32_t mark)
+static void link_put(struct key *key, size_t at, const char *link)
 {
-	struct key key = { .set = "class", .size = IFNAMSIZ, .mark = mark };
+	memcpy(key->bytes + at, link, strnlen(link, IFNAMSIZ - 1));
+}
 
-	memcpy(key.bytes, link, strnlen(link, IFNAMSIZ - 1));
+static struct key map_key(const char *map, const char *link, uint32_t mark)
+{
+	struct key key = { .set = map, .size = IFNAMSIZ, .mark = mark };
+
+	link_put(&key, 0, link);
 	return key;
 }
 
-int element_class_set(const char *link, uint32_t mark, struct error *err)
+static struct key member_key(const char *link, uint32_t group)
 {
-	const struct key key = class_key(link, mark);
-	const struct step steps[] = { { NFT_MSG_DESTROYSETELEM, 0, &key }, { NFT_MSG_NEWSETELEM, NLM_F_CREATE, &key } };
+	struct key key = { .set = "members", .size = sizeof group + IFNAMSIZ };
 
-	if (transaction(steps, 2, err) == -1)
-		return error_wrap(err, "cannot put rules in force for %s", link);
-	return 0;
+	memcpy(key.bytes, &group, sizeof group);
+	link_put(&key, sizeof group, link);
+	return key;
 }
 
-int element_class_remove(const char *link, struct error *err)
+int element_marks_set(const char *link, const struct element_marks *before, const struct element_marks *now, struct error *err)
 {
-	const struct key key = class_key(link, 0);
+	const uint32_t left[] = { before->container, before->project, before->realm };
+	const uint32_t joined[] = { now->container, now->project, now->realm };
+	struct key maps[] = { map_key("class", link, now->class), map_key("realm_of", link, now->realm) }, members[6];
+	struct step steps[10];
+	size_t count = 0;
 
-	if (transaction(&(struct step){ NFT_MSG_DESTROYSETELEM, 0, &key }, 1, err) == -1)
-		return error_wrap(err, "cannot take the rules of %s away", link);
+	for (size_t i = 0; i < 2; i++) {
+		steps[count++] = (struct step){ NFT_MSG_DESTROYSETELEM, 0, &maps[i] };
+		if (maps[i].mark != 0)
+			steps[count++] = (struct step){ NFT_MSG_NEWSETELEM, NLM_F_CREATE, &maps[i] };
+	}
+	for (size_t i = 0; i < 3; i++) {
+		members[i] = member_key(link, left[i]);
+		members[3 + i] = member_key(link, joined[i]);
+		if (left[i] != 0 && left[i] != joined[i])
+			steps[count++] = (struct step){ NFT_MSG_DESTROYSETELEM, 0, &members[i] };
+		if (joined[i] != 0)
+			steps[count++] = (struct step){ NFT_MSG_NEWSETELEM, NLM_F_CREATE, &members[3 + i] };
+	}
+	if (transaction(steps, count, err) == -1)
+		return error_wrap(err, now->class == 0 ? "cannot take the rules of %s away" : "cannot put rules in force for %s", link);
 	return 0;
 }
 

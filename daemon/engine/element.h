@@ -17,9 +17,13 @@ int element_add(const char *link, uint32_t ipv4, const uint8_t ipv6[16], struct 
 /* Removes them all: from here on no packet of the container passes. Missing ones are success. */
 int element_remove(const char *link, uint32_t ipv4, const uint8_t ipv6[16], struct error *err);
 
-/* Link's class (class.h) becomes that of mark, from one packet to the next. */
-int element_class_set(const char *link, uint32_t mark, struct error *err);
-int element_class_remove(const char *link, struct error *err);
+/* Marks that decide what a link may do: of its class (class.h), and of the groups that it is in (group.h). 0: not there. */
+struct element_marks {
+	uint32_t class, container, project, realm;
+};
+
+/* From one packet to the next; groups of before that are other ones are left. */
+int element_marks_set(const char *link, const struct element_marks *before, const struct element_marks *now, struct error *err);
 
 /* Counts the elements of set `live`; -1 with err if the table is not there (ENOENT). For status only. */
 int element_count(uint32_t *ret_count, struct error *err);

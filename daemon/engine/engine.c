@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/engine/admin.h"
 #include "daemon/engine/adopt.h"
 #include "daemon/engine/cgroup.h"
-#include "daemon/engine/class.h"
 #include "daemon/engine/confine.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/firewall.h"
@@ -30,6 +30,7 @@
 #include "daemon/engine/reply.h"
 #include "daemon/engine/rules.h"
 #include "daemon/engine/session.h"
+#include "daemon/engine/subject.h"
 #include "daemon/engine/truth.h"
 #include "daemon/engine/upkeep.h"
 #include "daemon/lib/error.h"
@@ -149,13 +150,13 @@ static void container_revoke(const struct message *message)
 	struct error err = ERROR_INIT;
 
 	if (c == NULL) {
-		class_forget(id->id);
+		subject_forget(id->id);
 		reply(message->serial, NULL);
 		return;
 	}
 	c->message.wanted = CONTAINER_WANTED_STOPPED;
 	remains_network_close(c); /* before its rules go */
-	class_forget(id->id);
+	subject_forget(id->id);
 	if (lifecycle_revoke(c, message->serial, &err) == -1)
 		reply(message->serial, &err);
 }
@@ -278,6 +279,9 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_RULES_COUNT:
 		rules_count(message);
 		return;
+	case MESSAGE_ACCESS:
+		admin_take(message);
+		return;
 	case MESSAGE_COMPACT:
 		upkeep_compact(engine.loop, message);
 		return;
@@ -337,7 +341,7 @@ static int host_prepare(struct error *err)
 	if (hostcfg_load(ENGINE_HOSTCFG, &engine.cfg, err) == -1 && err->code != ENOENT)
 		log_error("%s; containers and firewall use defaults", err->message);
 	*err = (struct error)ERROR_INIT;
-	if (firewall_install(&engine.cfg, err) == -1 || netdev_init(err) == -1 || cgroup_init(err) == -1)
+	if (firewall_install(&engine.cfg, err) == -1 || admin_init(err) == -1 || netdev_init(err) == -1 || cgroup_init(err) == -1)
 		return -1;
 	if (merge_init(&merge_err) == -1)
 		log_warning("memory is not merged: %s", merge_err.message);

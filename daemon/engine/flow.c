@@ -174,6 +174,7 @@ enum { REVIEW_MAX = 4096 }; /* forgotten at a time */
 
 struct review {
 	const struct ruleset *set;
+	flow_peer_cb *peer;
 	enum rule_direction direction;
 	uint8_t family;
 	size_t count;
@@ -216,15 +217,6 @@ static bool tuple_read(const struct nlattr *tuple, struct ends *ends)
 	return ends->source != NULL && ends->destination != NULL;
 }
 
-static bool is_published(const struct ruleset *set, uint8_t protocol, uint16_t host_port, uint16_t port)
-{
-	for (size_t i = 0; i < set->port_count; i++)
-		if ((set->ports[i].protocol == RULE_UDP ? IPPROTO_UDP : IPPROTO_TCP) == protocol && set->ports[i].host_port == host_port &&
-		    set->ports[i].port == port)
-			return true;
-	return false;
-}
-
 static int review_cb(const struct nlmsghdr *header, void *data)
 {
 	struct review *review = data;
@@ -248,11 +240,13 @@ static int review_cb(const struct nlmsghdr *header, void *data)
 		.port = egress ? first.destination_port : second.source_port,
 	};
 	memcpy(packet.far.bytes, egress ? first.destination : first.source, review->family == AF_INET ? 4 : 16);
+	packet.peer = review->peer(&packet.far);
+	bool inbound = !egress && packet.peer == NULL;
 	/* What comes from the host itself is the proxy's. */
-	if (!egress && first.destination_port == second.source_port && memcmp(first.destination, second.source, review->family == AF_INET ? 4 : 16) == 0)
+	if (inbound && first.destination_port == second.source_port && memcmp(first.destination, second.source, review->family == AF_INET ? 4 : 16) == 0)
 		return MNL_CB_OK;
 	if (ruleset_decide(review->set, &packet, &rule) == RULE_ALLOW &&
-	    (egress || is_published(review->set, first.protocol, first.destination_port, second.source_port)))
+	    (!inbound || ruleset_published(review->set, first.protocol, first.destination_port, second.source_port) != NULL))
 		return MNL_CB_OK;
 	if (review->count < REVIEW_MAX && mnl_attr_get_len(orig) <= sizeof review->tuples[0].bytes) {
 		struct tuple *tuple = &review->tuples[review->count++];
@@ -293,7 +287,7 @@ static int tuple_forget(uint8_t family, const struct tuple *tuple, struct error 
 	return 0;
 }
 
-int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, struct error *err)
+int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, struct error *err)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	struct review *review = malloc(sizeof *review);
@@ -304,7 +298,7 @@ int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set
 	for (size_t i = 0; result == 0 && i < sizeof families; i++)
 		for (int direction = RULE_EGRESS; result == 0 && direction <= RULE_INGRESS; direction++) {
 			do {
-				*review = (struct review){ .set = set, .direction = (enum rule_direction)direction, .family = families[i] };
+				*review = (struct review){ .set = set, .peer = peer, .direction = (enum rule_direction)direction, .family = families[i] };
 				result = review_list(review, families[i] == AF_INET ? (const void *)&ipv4 : ipv6, err);
 				for (size_t k = 0; result == 0 && k < review->count; k++)
 					result = tuple_forget(families[i], &review->tuples[k], err);

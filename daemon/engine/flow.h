@@ -20,13 +20,18 @@ int flow_destroy(uint32_t ipv4, const uint8_t ipv6[16], unsigned *ret_count, str
 /* Forgets tracked connections from and to the two addresses. */
 int flow_forget(uint32_t ipv4, const uint8_t ipv6[16], struct error *err);
 
+struct cidr;
+struct rule_groups;
 struct ruleset;
+
+/* What the container with this address is in; NULL: no container has it. */
+typedef const struct rule_groups *flow_peer_cb(const struct cidr *address);
 
 /*
  * Looks through the tracked connections of a container, and forgets those that its
  * rules and published ports do not allow: their next packet is one of a new
  * connection, and refused. The others are not touched.
  */
-int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, struct error *err);
+int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, struct error *err);
 
 #endif

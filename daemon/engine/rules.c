@@ -5,11 +5,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "daemon/engine/class.h"
 #include "daemon/engine/reply.h"
+#include "daemon/engine/subject.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/json.h"
@@ -26,7 +24,7 @@ void rules_begin(void)
 {
 	open_list = true;
 	frames = 0;
-	class_sweep_begin();
+	subject_sweep_begin();
 }
 
 static void list_end(uint32_t count)
@@ -37,29 +35,20 @@ static void list_end(uint32_t count)
 	if (frames != count)
 		log_error("the list of rules has %u entries, not %u as its end says; it is without effect", frames, count);
 	else
-		class_sweep_end();
+		subject_sweep_end();
 }
 
 static int set_load(int fd, struct ruleset *set, struct error *err)
 {
-	struct stat status;
+	cleanup_json json_t *object = json_read_fd(fd, RULESET_BYTES_MAX, err);
 
-	if (fd == -1 || fstat(fd, &status) == -1 || status.st_size > RULESET_BYTES_MAX)
-		return error_set(err, EBADMSG, "rules came without their file, or in one that is too large");
-	size_t size = (size_t)status.st_size;
-	cleanup_free char *text = malloc(size + 1);
-	if (text == NULL)
-		return error_set(err, ENOMEM, "no memory for the rules of a container");
-	if (pread(fd, text, size, 0) != (ssize_t)size)
-		return error_set(err, EIO, "the file of rules cannot be read");
-	cleanup_json json_t *object = json_parse(text, size, err);
 	return object == NULL ? -1 : ruleset_read(object, set, err);
 }
 
 void rules_take(const struct message *message)
 {
 	const struct rules_message *rules = message->payload;
-	struct class_member member = { .ipv4 = rules->ipv4 };
+	struct subject_place where = { .ipv4 = rules->ipv4 };
 	struct ruleset set = { 0 };
 	struct error err = ERROR_INIT;
 
@@ -68,14 +57,17 @@ void rules_take(const struct message *message)
 		return;
 	}
 	frames += message->serial == 0;
-	memcpy(member.id, rules->id, sizeof member.id);
-	memcpy(member.ipv6, rules->ipv6, sizeof member.ipv6);
-	int result = id_valid(rules->id) ? 0 : error_field(&err, "id", "the id is not 24 hexadecimal digits");
+	memcpy(where.groups.container, rules->id, sizeof rules->id);
+	memcpy(where.groups.project, rules->project, sizeof rules->project);
+	memcpy(where.groups.realm, rules->realm, sizeof rules->realm);
+	memcpy(where.ipv6, rules->ipv6, sizeof where.ipv6);
+	bool valid = id_valid(rules->id) && id_valid(rules->project) && id_valid(rules->realm);
+	int result = valid ? 0 : error_field(&err, "id", "an id is not 24 hexadecimal digits");
 	set.egress_open = rules->plain == 1;
 	if (result == 0 && rules->plain != 1)
 		result = set_load(message->fd, &set, &err);
 	if (result == 0)
-		result = class_apply(&member, &set, &err);
+		result = subject_apply(&where, &set, &err);
 	reply_now(message->serial, result, &err);
 }
 
@@ -83,7 +75,7 @@ void rules_count(const struct message *message)
 {
 	const struct container_id_message *id = message->payload;
 	struct error err = ERROR_INIT;
-	cleanup_fd int fd = class_count(id->id, &err);
+	cleanup_fd int fd = subject_count(id->id, &err);
 
 	if (fd == -1)
 		reply(message->serial, &err);

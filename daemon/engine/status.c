@@ -15,6 +15,7 @@
 #include "daemon/engine/container.h"
 #include "daemon/engine/element.h"
 #include "daemon/engine/merge.h"
+#include "daemon/engine/tally.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/protocol.h"
@@ -62,6 +63,19 @@ static bool swaps_encrypted(void)
 	return any;
 }
 
+static void counter_take(const char *name, uint64_t packets, uint64_t bytes, void *data)
+{
+	struct host_status_message *status = data;
+
+	(void)bytes;
+	if (strcmp(name, "ssh_refused") == 0)
+		status->ssh_refused = packets;
+	else if (strcmp(name, "ssh_flood") == 0)
+		status->ssh_flood = packets;
+	else if (strcmp(name, "web_flood") == 0)
+		status->web_flood = packets;
+}
+
 void status_read(struct host_status_message *ret_status)
 {
 	struct host_status_message status = { 0 };
@@ -88,6 +102,8 @@ void status_read(struct host_status_message *ret_status)
 	status.ksm_pages_zero = merge.pages_zero;
 	status.ksm_scan_ms = merge_scan_ms();
 	status.ksm_profit = merge.profit;
+	if (tally_counters(counter_take, &status, &err) == -1)
+		err = (struct error)ERROR_INIT; /* no table: told next */
 	status.firewall_installed = element_count(&status.firewall_live, &err) == 0;
 	if (statvfs("/data", &data) == 0) {
 		status.data_total = (uint64_t)data.f_blocks * data.f_frsize;

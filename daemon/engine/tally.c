@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
+#include <libnftnl/expr.h>
 #include <libnftnl/object.h>
 #include <libnftnl/set.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "daemon/engine/firewall.h"
@@ -20,7 +22,9 @@ struct walk {
 		tally_counter_cb *counter;
 		tally_chain_cb *chain;
 		tally_element_cb *element;
+		tally_link_cb *link;
 	};
+	int (*each)(struct nftnl_set_elem *element, void *data); /* of a set's */
 	void *data;
 };
 
@@ -84,20 +88,45 @@ static int element_cb(struct nftnl_set_elem *element, void *data)
 	return 0;
 }
 
+static int counter_find(struct nftnl_expr *expression, void *data)
+{
+	uint64_t *counts = data;
+
+	if (strcmp(nftnl_expr_get_str(expression, NFTNL_EXPR_NAME), "counter") == 0) {
+		counts[0] = nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_PACKETS);
+		counts[1] = nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_BYTES);
+	}
+	return 0;
+}
+
+static int link_cb(struct nftnl_set_elem *element, void *data)
+{
+	const struct walk *walk = data;
+	uint64_t counts[2] = { 0 };
+	uint32_t size;
+	const uint8_t *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &size);
+
+	if (key == NULL || size != IFNAMSIZ || key[IFNAMSIZ - 1] != '\0')
+		return 0;
+	nftnl_set_elem_expr_foreach(element, counter_find, counts);
+	walk->link((const char *)key, counts[0], counts[1], walk->data);
+	return 0;
+}
+
 static int elements_cb(const struct nlmsghdr *header, void *data)
 {
+	const struct walk *walk = data;
 	struct nftnl_set *set = nftnl_set_alloc();
 
 	if (set != NULL && nftnl_set_elems_nlmsg_parse(header, set) == 0)
-		nftnl_set_elem_foreach(set, element_cb, data);
+		nftnl_set_elem_foreach(set, walk->each, data);
 	nftnl_set_free(set);
 	return MNL_CB_OK;
 }
 
-int tally_elements(const char *name, tally_element_cb *cb, void *data, struct error *err)
+static int elements_walk(const char *name, struct walk *walk, struct error *err)
 {
 	_Alignas(struct nlmsghdr) char buffer[1024];
-	struct walk walk = { .element = cb, .data = data };
 	struct nftnl_set *set = nftnl_set_alloc();
 
 	if (set == NULL)
@@ -107,7 +136,21 @@ int tally_elements(const char *name, tally_element_cb *cb, void *data, struct er
 	nftnl_set_set_str(set, NFTNL_SET_NAME, name);
 	nftnl_set_elems_nlmsg_build_payload(header, set);
 	nftnl_set_free(set);
-	if (netlink_talk(NETLINK_NETFILTER, header, header->nlmsg_len, 0, elements_cb, &walk, err) == -1)
+	if (netlink_talk(NETLINK_NETFILTER, header, header->nlmsg_len, 0, elements_cb, walk, err) == -1)
 		return error_wrap(err, "cannot list the elements of %s in the firewall", name);
 	return 0;
+}
+
+int tally_elements(const char *name, tally_element_cb *cb, void *data, struct error *err)
+{
+	struct walk walk = { .element = cb, .each = element_cb, .data = data };
+
+	return elements_walk(name, &walk, err);
+}
+
+int tally_links(const char *name, tally_link_cb *cb, void *data, struct error *err)
+{
+	struct walk walk = { .link = cb, .each = link_cb, .data = data };
+
+	return elements_walk(name, &walk, err);
 }

@@ -5,8 +5,11 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
 
 static void wiping_free(void *memory)
 {
@@ -35,6 +38,29 @@ json_t *json_parse(const char *text, size_t size, struct error *err)
 		return NULL;
 	}
 	return root;
+}
+
+json_t *json_read_fd(int fd, size_t max, struct error *err)
+{
+	struct stat status;
+
+	if (fd == -1 || fstat(fd, &status) == -1 || status.st_size < 0 || (size_t)status.st_size > max) {
+		error_set(err, EBADMSG, "the file that belongs to a message is missing or too large");
+		return NULL;
+	}
+	size_t size = (size_t)status.st_size;
+	cleanup_free char *text = malloc(size + 1);
+	if (text == NULL || pread(fd, text, size, 0) != (ssize_t)size) {
+		error_set(err, text == NULL ? ENOMEM : EIO, "the file that belongs to a message cannot be read");
+		return NULL;
+	}
+	return json_parse(text, size, err);
+}
+
+void json_drop_null(json_t *object, const char *key)
+{
+	if (json_is_null(json_object_get(object, key)))
+		json_object_del(object, key);
 }
 
 static void path_join(char *out, size_t room, const char *path, const char *key)

@@ -49,12 +49,18 @@ void json_wipe(void);
  */
 json_t *json_parse(const char *text, size_t size, struct error *err);
 
+/* The same of a whole file of at most max bytes that another process handed over, from its beginning (EBADMSG: none, or larger). */
+json_t *json_read_fd(int fd, size_t max, struct error *err);
+
 /*
  * Reads object by the table. path is put before keys in error messages ("" at
  * the top). null is treated as a wrong type. Returns 0 or -1 with err->field set;
  * out values may be partly written then.
  */
 int json_read(json_t *object, const char *path, const struct json_field *fields, size_t count, struct error *err);
+
+/* Takes key out if it is null: what is shown so can be written back. For before json_read(). */
+void json_drop_null(json_t *object, const char *key);
 
 /* A string, or null for an empty one. */
 json_t *json_text_or_null(const char *text);

@@ -93,6 +93,7 @@ enum message_type {
 				    * the list of containers */
 	MESSAGE_RULES_COUNT,       /* struct container_id_message; api -> engine */
 	MESSAGE_RULES_COUNT_REPLY, /* no payload + fd of a file: JSON, {"<rule>": [packets, bytes]} */
+	MESSAGE_ACCESS,            /* struct access_message + fd of a file with JSON (access.h); api -> engine: in force from now on; RESULT */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -142,6 +143,7 @@ struct host_status_message {
 	int64_t ksm_profit;           /* bytes, general_profit */
 	uint32_t firewall_installed;  /* table inet bulkhead stands */
 	uint32_t firewall_live;       /* elements of set live */
+	uint64_t ssh_refused, ssh_flood, web_flood; /* new connections dropped: not from where the host is administered; too many of one source */
 	uint64_t data_total, data_free;
 	uint32_t containers_running;
 	uint32_t cpus;
@@ -164,12 +166,17 @@ struct container_id_message {
 
 /* One with empty id ends the truth about rules: what was not named has none. */
 struct rules_message {
-	char id[ID_TEXT];
-	char reserved[3];
+	char id[ID_TEXT], project[ID_TEXT], realm[ID_TEXT];
+	char reserved[1];
 	uint32_t ipv4;       /* network byte order */
 	uint8_t ipv6[16];
 	uint32_t plain;      /* 1: no rules, no published ports, all the outside is open; there is no file */
 	uint32_t count;      /* of the end: frames before it */
+};
+
+struct access_message {
+	uint32_t keep;       /* 1: also after the next boot; 0: on trial */
+	uint32_t reserved;
 };
 
 struct container_stop_message {

@@ -21,7 +21,7 @@ static const char *const protocols[] = {
 	[RULE_ANY] = "any", [RULE_TCP] = "tcp", [RULE_UDP] = "udp", [RULE_ICMP] = "icmp", [RULE_ICMPV6] = "icmpv6",
 	[RULE_PROTOCOLS] = NULL,
 };
-static const uint8_t numbers[] = {
+static const uint8_t numbers[RULE_PROTOCOLS] = {
 	[RULE_TCP] = IPPROTO_TCP, [RULE_UDP] = IPPROTO_UDP, [RULE_ICMP] = IPPROTO_ICMP, [RULE_ICMPV6] = IPPROTO_ICMPV6,
 };
 
@@ -38,6 +38,29 @@ const char *rule_action_name(enum rule_action action)
 const char *rule_protocol_name(enum rule_protocol protocol)
 {
 	return protocol < RULE_PROTOCOLS ? protocols[protocol] : NULL;
+}
+
+uint8_t rule_protocol_number(enum rule_protocol protocol)
+{
+	return numbers[protocol];
+}
+
+static int word_find(const char *const *words, const char *word)
+{
+	for (int i = 0; words[i] != NULL; i++)
+		if (strcmp(words[i], word) == 0)
+			return i;
+	return -1;
+}
+
+int rule_direction_find(const char *name)
+{
+	return word_find(directions, name);
+}
+
+int rule_protocol_find(const char *name)
+{
+	return word_find(protocols, name);
 }
 
 static bool bits_are_zero(const struct cidr *cidr, unsigned from)
@@ -99,14 +122,6 @@ bool cidr_holds(const struct cidr *outer, const struct cidr *inner)
 	return rest == 0 || ((outer->bytes[whole] ^ inner->bytes[whole]) & 0xff << (8 - rest) & 0xff) == 0;
 }
 
-static int word_find(const char *const *words, const char *word)
-{
-	for (int i = 0; words[i] != NULL; i++)
-		if (strcmp(words[i], word) == 0)
-			return i;
-	return -1;
-}
-
 /* path.key, for err->field. */
 static void field_name(char *out, size_t room, const char *path, const char *key)
 {
@@ -152,6 +167,29 @@ static int addresses_read(json_t *list, const char *path, struct rule *rule, str
 		if (cidr_parse(text, &cidr, &why) == -1)
 			return error_field(err, field, "%s: %s", field, why.message);
 		address_add(rule, &cidr);
+	}
+	return 0;
+}
+
+/* Ids of list, each once. */
+static int peers_read(json_t *list, const char *path, const char *key, bool project, struct rule *rule, struct error *err)
+{
+	char field[96];
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		struct rule_peer peer = { .project = project };
+		bool known = false;
+		snprintf(field, sizeof field, "%s.%s[%zu]", path, key, i);
+		if (json_read_string(json_array_get(list, i), field, 1, ID_TEXT - 1, peer.id, err) == -1)
+			return -1;
+		if (!id_valid(peer.id))
+			return error_field(err, field, "%s is not an id of 24 hex digits", field);
+		for (size_t k = 0; !known && k < rule->peer_count; k++)
+			known = strcmp(rule->peers[k].id, peer.id) == 0;
+		if (!known && rule->peer_count == RULE_PEERS_MAX)
+			return error_field(err, field, "%s is one too many: containers and projects of a rule are at most %d", field, RULE_PEERS_MAX);
+		if (!known)
+			rule->peers[rule->peer_count++] = peer;
 	}
 	return 0;
 }
@@ -258,7 +296,7 @@ static int families_check(const char *path, const struct rule *rule, struct erro
 int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct error *err)
 {
 	char direction[WORD_TEXT] = "", action[WORD_TEXT] = "", protocol[WORD_TEXT] = "any", expires[TIME_ROOM] = "";
-	json_t *addresses = NULL, *ports = NULL;
+	json_t *addresses = NULL, *ports = NULL, *containers = NULL, *projects = NULL;
 	int d, a, p;
 	struct rule rule = { .priority = RULE_PRIORITY_DEFAULT, .enabled = true };
 	const struct json_field fields[] = {
@@ -267,6 +305,8 @@ int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct er
 		{ "action", JSON_KIND_STRING, true, 1, sizeof action - 1, action, NULL },
 		{ "protocol", JSON_KIND_STRING, false, 1, sizeof protocol - 1, protocol, NULL },
 		{ "addresses", JSON_KIND_ARRAY, false, 0, RULE_ADDRESSES_MAX, &addresses, NULL },
+		{ "containers", JSON_KIND_ARRAY, false, 0, RULE_PEERS_MAX, &containers, NULL },
+		{ "projects", JSON_KIND_ARRAY, false, 0, RULE_PEERS_MAX, &projects, NULL },
 		{ "ports", JSON_KIND_ARRAY, false, 0, RULE_PORTS_MAX, &ports, NULL },
 		{ "priority", JSON_KIND_INTEGER, false, 0, RULE_PRIORITY_MAX, &rule.priority, NULL },
 		{ "comment", JSON_KIND_STRING, false, 0, RULE_COMMENT_MAX, rule.comment, NULL },
@@ -282,7 +322,9 @@ int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct er
 	rule.direction = (enum rule_direction)d;
 	rule.action = (enum rule_action)a;
 	rule.protocol = (enum rule_protocol)p;
-	if (id_read(path, &rule, err) == -1 || addresses_read(addresses, path, &rule, err) == -1 || ports_read(ports, path, &rule, err) == -1 ||
+	if (id_read(path, &rule, err) == -1 || addresses_read(addresses, path, &rule, err) == -1 ||
+	    peers_read(containers, path, "containers", false, &rule, err) == -1 ||
+	    peers_read(projects, path, "projects", true, &rule, err) == -1 || ports_read(ports, path, &rule, err) == -1 ||
 	    families_check(path, &rule, err) == -1 || expiry_read(expires, path, &rule.expires_ms, err) == -1)
 		return -1;
 	*ret_rule = rule;
@@ -303,35 +345,45 @@ static json_t *expiry_json(int64_t ms)
 
 json_t *rule_json(const struct rule *rule)
 {
-	json_t *addresses = json_array(), *ports = json_array();
+	json_t *addresses = json_array(), *ports = json_array(), *peers[] = { json_array(), json_array() };
 	char text[CIDR_TEXT];
 
 	for (size_t i = 0; i < rule->address_count; i++) {
 		cidr_format(&rule->addresses[i], text);
 		json_array_append_new(addresses, json_string(text));
 	}
+	for (size_t i = 0; i < rule->peer_count; i++)
+		json_array_append_new(peers[rule->peers[i].project], json_string(rule->peers[i].id));
 	for (size_t i = 0; i < rule->port_count; i++) {
 		const struct port_range *range = &rule->ports[i];
 		snprintf(text, sizeof text, range->first == range->last ? "%u" : "%u-%u", range->first, range->last);
 		json_array_append_new(ports, json_string(text));
 	}
-	json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:s, s:b}", "id", rule->id, "direction", directions[rule->direction],
-				   "action", actions[rule->action], "protocol", protocols[rule->protocol], "addresses", addresses, "ports",
-				   ports, "priority", (json_int_t)rule->priority, "comment", rule->comment, "enabled", (int)rule->enabled);
+	json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:s, s:b}", "id", rule->id, "direction",
+				   directions[rule->direction], "action", actions[rule->action], "protocol", protocols[rule->protocol],
+				   "addresses", addresses, "containers", peers[false], "projects", peers[true], "ports", ports, "priority",
+				   (json_int_t)rule->priority, "comment", rule->comment, "enabled", (int)rule->enabled);
 	json_t *expires = expiry_json(rule->expires_ms);
 	if (expires != NULL)
 		json_object_set_new(object, "expires_at", expires);
 	return object;
 }
 
+static bool is_in(const struct rule_groups *groups, const struct rule_peer *peer)
+{
+	return strcmp(peer->project ? groups->project : groups->container, peer->id) == 0;
+}
+
 bool rule_matches(const struct rule *rule, const struct rule_packet *packet)
 {
-	bool found = rule->address_count == 0;
+	bool found = rule->address_count == 0 && rule->peer_count == 0;
 
 	if (rule->direction != packet->direction || (rule->protocol != RULE_ANY && numbers[rule->protocol] != packet->protocol))
 		return false;
 	for (size_t i = 0; !found && i < rule->address_count; i++)
 		found = cidr_holds(&rule->addresses[i], &packet->far);
+	for (size_t i = 0; !found && packet->peer != NULL && i < rule->peer_count; i++)
+		found = is_in(packet->peer, &rule->peers[i]);
 	if (!found || rule->port_count == 0)
 		return found;
 	for (size_t i = 0; i < rule->port_count; i++)

@@ -4,7 +4,7 @@
  * gives it to the kernel.
  *
  * A rule matches a packet that opens a connection. What it leaves open matches all:
- * no addresses, any address of both families; no ports, any port.
+ * neither addresses nor peers, any far end of both families; no ports, any port.
  */
 #ifndef BULKHEAD_RULE_H
 #define BULKHEAD_RULE_H
@@ -22,6 +22,7 @@ struct error;
 enum {
 	RULE_ADDRESSES_MAX = 64,
 	RULE_PORTS_MAX = 32,
+	RULE_PEERS_MAX = 64,
 	RULE_COMMENT_MAX = 255,
 	RULE_PRIORITY_MAX = 1000,
 	RULE_PRIORITY_DEFAULT = 500,
@@ -31,6 +32,12 @@ enum {
 enum rule_direction { RULE_EGRESS, RULE_INGRESS, RULE_DIRECTIONS };
 enum rule_action { RULE_ALLOW, RULE_DENY, RULE_REJECT, RULE_LOG, RULE_ACTIONS }; /* LOG: and goes on to the next */
 enum rule_protocol { RULE_ANY, RULE_TCP, RULE_UDP, RULE_ICMP, RULE_ICMPV6, RULE_PROTOCOLS };
+
+/* A container, or each of a project, of the same realm. */
+struct rule_peer {
+	bool project;
+	char id[ID_TEXT];
+};
 
 /* A network; an address is one of full length. */
 struct cidr {
@@ -47,8 +54,9 @@ struct rule {
 	enum rule_direction direction;
 	enum rule_action action;
 	enum rule_protocol protocol;
-	size_t address_count, port_count;
+	size_t address_count, port_count, peer_count;
 	struct cidr addresses[RULE_ADDRESSES_MAX]; /* of the far end; none holds another */
+	struct rule_peer peers[RULE_PEERS_MAX];    /* who else may be the far end, wherever its addresses are */
 	struct port_range ports[RULE_PORTS_MAX];   /* of the destination; in order, none touches another */
 	int64_t priority;                          /* lower ones come first */
 	char comment[RULE_COMMENT_MAX + 1];
@@ -56,11 +64,17 @@ struct rule {
 	int64_t expires_ms;                        /* since 1970; 0: never */
 };
 
+/* What a container is in. */
+struct rule_groups {
+	char container[ID_TEXT], project[ID_TEXT], realm[ID_TEXT];
+};
+
 struct rule_packet {
 	enum rule_direction direction;
 	uint8_t protocol;  /* IPPROTO_... */
 	struct cidr far;   /* full length */
 	uint16_t port;     /* of the destination; 0: it has none */
+	const struct rule_groups *peer; /* the far end is a container; NULL: it is not */
 };
 
 /*
@@ -84,5 +98,12 @@ bool cidr_holds(const struct cidr *outer, const struct cidr *inner);
 const char *rule_direction_name(enum rule_direction direction);
 const char *rule_action_name(enum rule_action action);
 const char *rule_protocol_name(enum rule_protocol protocol);
+
+/* -1: none is called so. */
+int rule_direction_find(const char *name);
+int rule_protocol_find(const char *name);
+
+/* IPPROTO_...; 0 for RULE_ANY. */
+uint8_t rule_protocol_number(enum rule_protocol protocol);
 
 #endif

@@ -54,16 +54,20 @@ static int rules_read(json_t *list, struct ruleset *set, struct error *err)
 
 int ruleset_read(json_t *object, struct ruleset *ret_set, struct error *err)
 {
-	json_t *rules = NULL, *ports = NULL;
+	json_t *rules = NULL, *ports = NULL, *limits = NULL;
 	struct ruleset set = { 0 };
 	char path[32];
 	const struct json_field fields[] = {
 		{ "egress_open", JSON_KIND_BOOLEAN, true, 0, 0, &set.egress_open, NULL },
+		{ "internal_open", JSON_KIND_BOOLEAN, false, 0, 0, &set.internal_open, NULL },
+		{ "limits", JSON_KIND_OBJECT, false, 0, 0, &limits, NULL },
 		{ "rules", JSON_KIND_ARRAY, true, 0, RULESET_RULES_MAX, &rules, NULL },
 		{ "ports", JSON_KIND_ARRAY, true, 0, RULESET_PORTS_MAX, &ports, NULL },
 	};
 
 	int result = json_read(object, "", fields, sizeof fields / sizeof fields[0], err);
+	if (result == 0 && limits != NULL)
+		result = traffic_read(limits, "limits", &set.traffic, err);
 	if (result == 0)
 		result = rules_read(rules, &set, err);
 	for (; result == 0 && set.port_count < json_array_size(ports); set.port_count++) {
@@ -84,7 +88,8 @@ json_t *ruleset_json(const struct ruleset *set)
 		json_array_append_new(rules, rule_json(&set->rules[i]));
 	for (size_t i = 0; i < set->port_count; i++)
 		json_array_append_new(ports, published_json(&set->ports[i]));
-	return json_pack("{s:b, s:o, s:o}", "egress_open", (int)set->egress_open, "rules", rules, "ports", ports);
+	return json_pack("{s:b, s:b, s:o, s:o, s:o}", "egress_open", (int)set->egress_open, "internal_open", (int)set->internal_open, "limits",
+			 traffic_json(&set->traffic), "rules", rules, "ports", ports);
 }
 
 void ruleset_free(struct ruleset *set)
@@ -115,5 +120,17 @@ enum rule_action ruleset_decide(const struct ruleset *set, const struct rule_pac
 		}
 	}
 	*ret_rule = NULL;
-	return packet->direction == RULE_INGRESS || set->egress_open ? RULE_ALLOW : RULE_DENY;
+	bool open = packet->direction == RULE_EGRESS ? set->egress_open : packet->peer == NULL || set->internal_open;
+	return open ? RULE_ALLOW : RULE_DENY;
+}
+
+const struct published *ruleset_published(const struct ruleset *set, uint8_t protocol, uint16_t host_port, uint16_t port)
+{
+	for (size_t i = 0; i < set->port_count; i++) {
+		const struct published *published = &set->ports[i];
+		if (rule_protocol_number(published->protocol) == protocol && (host_port == 0 || published->host_port == host_port) &&
+		    published->port == port)
+			return published;
+	}
+	return NULL;
 }

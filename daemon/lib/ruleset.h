@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/lib/rule.h"
+#include "daemon/lib/traffic.h"
 
 struct error;
 
@@ -29,13 +30,18 @@ struct published {
 };
 
 struct ruleset {
-	bool egress_open;  /* what no rule decides passes; else it is dropped. From outside: what a published port lets in passes */
+	bool egress_open;   /* what goes out and no rule decides passes; else it is dropped */
+	bool internal_open; /* what comes from a container of its realm and no rule decides passes; from outside, what a published port lets in does */
+	struct traffic traffic;
 	size_t rule_count, port_count;
 	struct rule *rules;
 	struct published ports[RULESET_PORTS_MAX];
 };
 
-/* {"egress_open": bool, "rules": [...], "ports": [{"protocol", "host_port", "port"}]}. The caller frees it. */
+/*
+ * {"egress_open": bool, "internal_open": bool, "limits": {...}, "rules": [...], "ports": [{"protocol",
+ * "host_port", "port"}]}. The caller frees it.
+ */
 int ruleset_read(json_t *object, struct ruleset *ret_set, struct error *err);
 
 /* As ruleset_read() takes it; NULL without memory. */
@@ -52,6 +58,9 @@ bool ruleset_closed(const struct cidr *address);
 
 /* RULE_ALLOW, RULE_DENY or RULE_REJECT; *ret_rule: the rule that decides, NULL: none does. */
 enum rule_action ruleset_decide(const struct ruleset *set, const struct rule_packet *packet, const struct rule **ret_rule);
+
+/* The port that leads to port (of IPPROTO_...); NULL: none does. host_port 0: any. */
+const struct published *ruleset_published(const struct ruleset *set, uint8_t protocol, uint16_t host_port, uint16_t port);
 
 /* Reads one published port; path is for messages. */
 int published_read(json_t *object, const char *path, struct published *ret_port, struct error *err);

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_{}.:/,-\" \n";
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_{}.:;/,-\" @*\n";
 	struct error err = ERROR_INIT;
 	struct ruleset set, again;
 
@@ -26,9 +26,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (normal == NULL || ruleset_read(normal, &again, &err) == -1)
 			abort();
 		json_t *second = ruleset_json(&again);
+		json_decref(normal); /* reading takes nulls out */
+		normal = ruleset_json(&set);
 		if (!json_equal(normal, second))
 			abort();
-		char *commands = commands_of_class(&set, "0123456789abcdef", 1);
+		static uint32_t groups[RULESET_RULES_MAX * RULE_PEERS_MAX];
+		char *commands = commands_of_class(&set, "0123456789abcdef", 1, groups);
 		if (commands == NULL || strspn(commands, allowed) != strlen(commands))
 			abort();
 		free(commands);

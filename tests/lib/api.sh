@@ -117,6 +117,21 @@ container_start() { # NAME [JSON]: sets ID, URL
 	ID=$(field .id) URL=$(field .url)
 }
 
+# The outside: a server on this side, which the machine sees at 10.0.2.2; it ends with the test.
+SERVERS=()
+serve() { # SOCAT...: without our output, which whoever reads it would wait for
+	[ ${#SERVERS[@]} -gt 0 ] || at_exit servers_end
+	socat "$@" >/dev/null 2>&1 &
+	SERVERS+=($!)
+}
+servers_end() {
+	local pid
+	for pid in "${SERVERS[@]}"; do
+		pkill -P "$pid"
+		kill "$pid"
+	done
+} 2>/dev/null
+
 # The probes of a hostile tenant: any script, as root of the container.
 lab_start() { # NAME [JSON]
 	local script='mkdir -p /srv/www/cgi-bin; printf "#!/bin/sh\nprintf \"Content-Type: text/plain\\r\\n\\r\\n\"\nexec sh 2>&1\n" >/srv/www/cgi-bin/run; chmod 755 /srv/www/cgi-bin/run; exec /usr/sbin/init'

@@ -4,6 +4,9 @@
  * includes this; some tests write a few others by hand.
  */
 HANDLER(openapi_show)
+HANDLER(host_access)
+HANDLER(host_access_set)
+HANDLER(host_access_confirm)
 HANDLER(tokens_list)
 HANDLER(tokens_create)
 HANDLER(tokens_show)

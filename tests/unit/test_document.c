@@ -119,12 +119,74 @@ static void nothing_goes_out_whatever_is_allowed(void **state)
 	assert_int_equal(err.code, ENOENT);
 }
 
+static void the_realm_says_whether_it_is_open_within(void **state)
+{
+	struct ruleset set;
+
+	(void)state;
+	put(DOCUMENT_REALM, REALM, "{\"internal\":\"open\"}");
+	put(DOCUMENT_PROJECT, PROJECT, "{\"internal\":null}");
+	assert_ok(document_effective(store, BOX, 1, &set, NULL, NULL, NULL, &err), &err);
+	assert_true(set.internal_open);
+	ruleset_free(&set);
+	put(DOCUMENT_REALM, REALM, "{\"internal\":\"closed\"}");
+	assert_ok(document_effective(store, BOX, 1, &set, NULL, NULL, NULL, &err), &err);
+	assert_false(set.internal_open);
+	ruleset_free(&set);
+}
+
+static void of_each_limit_the_smallest_holds(void **state)
+{
+	struct ruleset set;
+
+	(void)state;
+	put(DOCUMENT_REALM, REALM, "{\"limits\":{\"connections\":100,\"egress_rate\":1000000}}");
+	put(DOCUMENT_PROJECT, PROJECT, "{\"limits\":{\"connections\":50,\"egress_rate\":null}}");
+	put(DOCUMENT_CONTAINER, BOX, "{\"limits\":{\"connections\":60,\"ingress_rate\":20000}}");
+	assert_ok(document_effective(store, BOX, 1, &set, NULL, NULL, NULL, &err), &err);
+	assert_int_equal(set.traffic.limits[TRAFFIC_CONNECTIONS], 50);
+	assert_int_equal(set.traffic.limits[TRAFFIC_NEW], 0);
+	assert_int_equal(set.traffic.limits[TRAFFIC_EGRESS], 1000000);
+	assert_int_equal(set.traffic.limits[TRAFFIC_INGRESS], 20000);
+	ruleset_free(&set);
+}
+
+static int peers_check(const char *realm, const char *now, const char *before)
+{
+	json_t *document = json_parse(now, strlen(now), &err), *old = json_parse(before, strlen(before), &err);
+	int result = document_peers_check(store, realm, document, old, &err);
+
+	json_decref(document);
+	json_decref(old);
+	return result;
+}
+
+#define NOBODY "eeeeeeeeeeeeeeeeeeeeeeee"
+#define NAMES(containers, projects) "{\"rules\":[{},{\"containers\":[" containers "],\"projects\":[" projects "]}]}"
+
+static void whom_rules_name_is_of_the_realm(void **state)
+{
+	(void)state;
+	assert_ok(peers_check(REALM, NAMES("\"" BOX "\"", "\"" PROJECT "\""), "{\"rules\":[]}"), &err);
+	assert_int_equal(peers_check(NOBODY, NAMES("", "\"" PROJECT "\""), "{\"rules\":[]}"), -1);
+	assert_string_equal(err.field, "rules[1].projects[0]");
+	assert_int_equal(peers_check(REALM, NAMES("\"" BOX "\",\"" NOBODY "\"", ""), NAMES("", "\"" NOBODY "\"")), -1);
+	assert_string_equal(err.field, "rules[1].containers[1]");
+	/* One that is gone may stay. */
+	assert_ok(peers_check(REALM, NAMES("\"" NOBODY "\"", ""), NAMES("\"" NOBODY "\"", "")), &err);
+}
+
 static void what_is_wrong_is_named(void **state)
 {
 	static const struct {
 		const char *text, *field;
 	} bad[] = {
 		{ "{\"egress\":\"half\"}", "egress" },
+		{ "{\"internal\":\"open\"}", "internal" },
+		{ "{\"limits\":{\"connections\":0}}", "limits.connections" },
+		{ "{\"limits\":{\"egress_rate\":9999}}", "limits.egress_rate" },
+		{ "{\"limits\":{\"more\":1}}", "limits.more" },
+		{ "{\"limits\":7}", "limits" },
 		{ "{\"rules\":[{}]}", "rules[0].direction" },
 		{ "{\"rules\":[" RULE("deny", ",\"id\":\"" BOX "\"") "," RULE("deny", ",\"id\":\"" BOX "\"") "]}", "rules[1]" },
 		{ "{\"ports\":[{\"host_port\":1023,\"port\":80}]}", "ports[0].host_port" },
@@ -143,6 +205,10 @@ static void what_is_wrong_is_named(void **state)
 		err = (struct error)ERROR_INIT;
 		json_decref(body);
 	}
+	json_t *body = json_pack("{s:s}", "internal", "half");
+	assert_null(document_read(&cfg, DOCUMENT_REALM, body, &err));
+	assert_string_equal(err.field, "internal");
+	json_decref(body);
 	/* What is shown can be written back, also by who publishes nothing. */
 	int64_t version;
 	json_t *shown = document_load(store, REALM, &version, &err), *again = document_read(&cfg, DOCUMENT_REALM, shown, &err);
@@ -158,6 +224,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(rules_are_asked_by_priority_then_scope_then_place, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(what_is_over_is_left_out, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(nothing_goes_out_whatever_is_allowed, bench_open, bench_close),
+		cmocka_unit_test_setup_teardown(of_each_limit_the_smallest_holds, bench_open, bench_close),
+		cmocka_unit_test_setup_teardown(the_realm_says_whether_it_is_open_within, bench_open, bench_close),
+		cmocka_unit_test_setup_teardown(whom_rules_name_is_of_the_realm, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(what_is_wrong_is_named, bench_open, bench_close),
 	};
 

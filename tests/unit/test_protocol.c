@@ -51,6 +51,7 @@ static const struct {
 	{ MESSAGE_SNAPSHOT_SYNC, sizeof(struct container_id_message) },
 	{ MESSAGE_RULES, sizeof(struct rules_message) },
 	{ MESSAGE_RULES_COUNT, sizeof(struct container_id_message) },
+	{ MESSAGE_ACCESS, sizeof(struct access_message) },
 	{ MESSAGE_RULES_COUNT_REPLY, 0 },
 };
 

@@ -8,6 +8,9 @@
 #include "daemon/lib/rule.h"
 #include "daemon/lib/ruleset.h"
 
+#define BOX "cccccccccccccccccccccccc"
+#define OTHER "dddddddddddddddddddddddd"
+#define PROJECT "bbbbbbbbbbbbbbbbbbbbbbbb"
 #define RULE "{\"direction\":\"egress\",\"action\":\"deny\""
 
 static struct error err;
@@ -76,6 +79,8 @@ static void what_is_wrong_is_named(void **state)
 		{ RULE ",\"expires_at\":\"2026-12-01T00:00:00\"}", "rules[0].expires_at" },
 		{ RULE ",\"expires_at\":\"2026-12-01T00:00:00Z \"}", "rules[0].expires_at" },
 		{ RULE ",\"id\":\"12\"}", "rules[0].id" },
+		{ RULE ",\"containers\":[\"" BOX "\",\"12\"]}", "rules[0].containers[1]" },
+		{ RULE ",\"projects\":[7]}", "rules[0].projects[0]" },
 		{ RULE ",\"more\":1}", "rules[0].more" },
 	};
 	struct rule rule;
@@ -113,6 +118,60 @@ static void a_rule_has_a_normal_form(void **state)
 	assert_ok(rule_parse(RULE ",\"protocol\":\"tcp\",\"ports\":[\"1-65535\",\"65535\"],\"addresses\":[]}", &rule), &err);
 	assert_int_equal(rule.port_count, 1);
 	assert_int_equal(rule.ports[0].last, 65535);
+}
+
+static void peers_are_each_named_once(void **state)
+{
+	char text[64 * 30 + 256] = RULE ",\"projects\":[\"" PROJECT "\"],\"containers\":[";
+	struct rule rule, again;
+
+	(void)state;
+	assert_ok(rule_parse(RULE ",\"projects\":[\"" PROJECT "\"],\"containers\":[\"" BOX "\",\"" OTHER "\",\"" BOX "\"]}", &rule), &err);
+	assert_int_equal(rule.peer_count, 3);
+	json_t *object = rule_json(&rule);
+	assert_ok(rule_read(object, "rules[0]", &again, &err), &err);
+	json_t *second = rule_json(&again);
+	assert_true(json_equal(object, second));
+	json_decref(object);
+	json_decref(second);
+	/* Both lists together have the limit. */
+	for (int i = 0; i < RULE_PEERS_MAX; i++)
+		snprintf(text + strlen(text), 32, "%s\"%024x\"", i == 0 ? "" : ",", i);
+	strcat(text, "]}");
+	assert_int_equal(rule_parse(text, &rule), -1);
+	assert_string_equal(err.field, "rules[0].projects[0]");
+}
+
+static void a_peer_is_known_by_its_groups(void **state)
+{
+	static const struct rule_groups box = { BOX, PROJECT, "" }, other = { OTHER, PROJECT, "" }, stranger = { PROJECT, BOX, "" };
+	struct ruleset set = { .egress_open = true };
+	struct rule_packet p = { .direction = RULE_INGRESS, .protocol = IPPROTO_TCP, .far = { .family = AF_INET, .prefix = 32 }, .port = 80 };
+	const struct rule *decides;
+	struct rule rule;
+
+	(void)state;
+	assert_ok(rule_parse("{\"direction\":\"ingress\",\"action\":\"allow\",\"containers\":[\"" BOX "\"],\"addresses\":[\"192.0.2.0/24\"]}", &rule), &err);
+	assert_false(rule_matches(&rule, &p));
+	p.peer = &box;
+	assert_true(rule_matches(&rule, &p));
+	p.peer = &other;
+	assert_false(rule_matches(&rule, &p));
+	p.peer = &stranger; /* ids of one kind are not those of the other */
+	assert_false(rule_matches(&rule, &p));
+	p.far.bytes[0] = 192, p.far.bytes[2] = 2;
+	assert_true(rule_matches(&rule, &p));
+	assert_ok(rule_parse("{\"direction\":\"ingress\",\"action\":\"deny\",\"projects\":[\"" PROJECT "\"]}", &rule), &err);
+	assert_false(rule_matches(&rule, &p));
+	p.peer = &other;
+	assert_true(rule_matches(&rule, &p));
+	/* Where no rule decides: from outside what is published, from a container what the realm says. */
+	assert_int_equal(ruleset_decide(&set, &p, &decides), RULE_DENY);
+	set.internal_open = true;
+	assert_int_equal(ruleset_decide(&set, &p, &decides), RULE_ALLOW);
+	set.internal_open = false;
+	p.peer = NULL;
+	assert_int_equal(ruleset_decide(&set, &p, &decides), RULE_ALLOW);
 }
 
 static struct rule_packet packet(enum rule_direction direction, uint8_t protocol, const char *far, uint16_t port)
@@ -199,6 +258,8 @@ int main(void)
 		cmocka_unit_test(networks),
 		cmocka_unit_test(what_is_wrong_is_named),
 		cmocka_unit_test(a_rule_has_a_normal_form),
+		cmocka_unit_test(peers_are_each_named_once),
+		cmocka_unit_test(a_peer_is_known_by_its_groups),
 		cmocka_unit_test(the_first_that_matches_decides),
 		cmocka_unit_test(closed_networks),
 	};

@@ -8,6 +8,7 @@
 
 #include "daemon/api/api.h"
 #include "daemon/api/container.h"
+#include "daemon/api/access.h"
 #include "daemon/api/firewall.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/store.h"
@@ -23,7 +24,7 @@ static struct bench {
 	struct api api;
 	struct channel *engine;
 	struct sync *sync;
-	int hellos, images, ends, asked, asked_before_end;
+	int hellos, accesses, images, ends, asked, asked_before_end;
 	size_t containers, rules;
 	char last[ID_TEXT];
 	bool ordered;
@@ -59,6 +60,14 @@ int container_route_fill(struct api *api, const char *id, struct route_message *
 	return 0;
 }
 
+int access_fill(struct access_message *message, int *ret_fd, struct error *err)
+{
+	(void)ret_fd;
+	(void)err;
+	*message = (struct access_message){ .keep = 1 };
+	return 0;
+}
+
 int firewall_fill(struct api *api, const char *id, struct rules_message *message, int *ret_fd, struct error *err)
 {
 	(void)api;
@@ -81,6 +90,8 @@ static void engine_takes(struct channel *channel, struct message *message, void 
 		bench.images = 0;
 		bench.last[0] = '\0';
 		bench.ordered = true;
+	} else if (message->type == MESSAGE_ACCESS) {
+		bench.accesses++;
 	} else if (message->type == MESSAGE_IMAGE_SYNC) {
 		const struct image_message *image = message->payload;
 		if (image->digest[0] == '\0')
@@ -234,6 +245,7 @@ static void more_than_the_channel_takes_is_told_whole(void **state)
 	question();
 	run();
 	assert_int_equal(bench.hellos, 1);
+	assert_int_equal(bench.accesses, 1);
 	assert_int_equal(bench.images, 3); /* two layers and the end */
 	assert_int_equal(bench.containers, MANY);
 	assert_int_equal(bench.rules, MANY + 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/engine/class.c daemon/engine/commands.c daemon/engine/publish.c daemon/engine/address.c -lcrypto
+// link: daemon/engine/throttle.c daemon/engine/subject.c daemon/engine/class.c daemon/engine/group.c daemon/engine/commands.c daemon/engine/publish.c daemon/engine/address.c -lcrypto
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "daemon/engine/class.h"
 #include "daemon/engine/element.h"
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/flow.h"
+#include "daemon/engine/subject.h"
 #include "daemon/engine/tally.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/json.h"
@@ -18,6 +18,8 @@
 
 #define ONE "111111111111111111111111"
 #define TWO "222222222222222222222222"
+#define PROJECT "333333333333333333333333"
+#define REALM "444444444444444444444444"
 #define RULE "aaaaaaaaaaaaaaaaaaaaaaaa"
 #define DENY "{\"id\":\"" RULE "\",\"direction\":\"egress\",\"action\":\"deny\",\"protocol\":\"tcp\",\"ports\":[\"25\"]}"
 #define RULES "{\"egress_open\":true,\"rules\":[" DENY "],\"ports\":[]}"
@@ -29,6 +31,8 @@ static struct {
 	char commands[8192], before[8192]; /* and the time before */
 	int runs, reviews, removed;
 	uint32_t marks[2]; /* of links that end in 1 and in 2 */
+	struct element_marks groups[2];
+	const struct rule_groups *peer; /* of 10.0.0.5 */
 	bool fails;
 	char chain[32];
 } kernel;
@@ -43,23 +47,23 @@ int firewall_run(const char *commands, struct error *e)
 	return kernel.fails ? error_set(e, EIO, "on purpose") : 0;
 }
 
-int element_class_set(const char *link, uint32_t mark, struct error *e)
+int element_marks_set(const char *link, const struct element_marks *before, const struct element_marks *now, struct error *e)
 {
+	size_t which = (size_t)(link[strlen(link) - 1] - '1');
+
 	(void)e;
-	kernel.marks[link[strlen(link) - 1] - '1'] = mark;
+	assert_memory_equal(before, &kernel.groups[which], sizeof *before);
+	kernel.groups[which] = *now;
+	kernel.marks[which] = now->class;
+	kernel.removed += now->class == 0;
 	return 0;
 }
 
-int element_class_remove(const char *link, struct error *e)
+int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, struct error *e)
 {
-	(void)e;
-	kernel.marks[link[strlen(link) - 1] - '1'] = 0;
-	kernel.removed++;
-	return 0;
-}
+	struct cidr far = { .family = AF_INET, .prefix = 32, .bytes = { 10, 0, 0, 5 } };
 
-int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, struct error *e)
-{
+	kernel.peer = peer(&far);
 	(void)ipv4;
 	(void)ipv6;
 	(void)set;
@@ -86,11 +90,13 @@ int tally_chains(tally_chain_cb *cb, void *data, struct error *e)
 
 int tally_elements(const char *set, tally_element_cb *cb, void *data, struct error *e)
 {
-	uint8_t link[16] = "h9999999999", mark[4] = { 1, 2, 3, 4 }, port[8] = { 17, 0, 0, 0, 0x13, 0x88 };
+	uint8_t link[16] = "h9999999999", member[20] = "\x11\x11\x11\x11h9999999999", mark[4] = { 1, 2, 3, 4 }, port[8] = { 17, 0, 0, 0, 0x13, 0x88 };
 
 	(void)e;
-	if (strcmp(set, "class") == 0)
+	if (strcmp(set, "class") == 0 || strcmp(set, "realm_of") == 0)
 		cb(link, sizeof link, data);
+	else if (strcmp(set, "members") == 0)
+		cb(member, sizeof member, data);
 	else if (strcmp(set, "publish4") == 0)
 		cb(port, sizeof port, data);
 	else
@@ -98,17 +104,29 @@ int tally_elements(const char *set, tally_element_cb *cb, void *data, struct err
 	return 0;
 }
 
+int tally_links(const char *set, tally_link_cb *cb, void *data, struct error *e)
+{
+	char link[16] = "h1111111111", other[16] = "h9999999999";
+
+	(void)e;
+	if (strcmp(set, "limit_new") != 0)
+		return 0;
+	cb(link, 5, 500, data);
+	cb(other, 7, 700, data);
+	return 0;
+}
+
 static int apply(const char *id, const char *text)
 {
-	struct class_member member = { .ipv4 = 0x0500000a, .ipv6 = { 0xfd } };
+	struct subject_place where = { .groups = { .project = PROJECT, .realm = REALM }, .ipv4 = 0x0500000a, .ipv6 = { 0xfd } };
 	struct ruleset set;
 
-	snprintf(member.id, sizeof member.id, "%s", id);
+	snprintf(where.groups.container, ID_TEXT, "%s", id);
 	json_t *object = json_parse(text, strlen(text), &err);
 	assert_made(object, &err);
 	assert_ok(ruleset_read(object, &set, &err), &err);
 	json_decref(object);
-	return class_apply(&member, &set, &err);
+	return subject_apply(&where, &set, &err);
 }
 
 static int bench_open(void **state)
@@ -122,8 +140,8 @@ static int bench_open(void **state)
 static int bench_close(void **state)
 {
 	(void)state;
-	class_forget(ONE);
-	class_forget(TWO);
+	subject_forget(ONE);
+	subject_forget(TWO);
 	return 0;
 }
 
@@ -141,7 +159,7 @@ static void the_same_rules_are_one_class(void **state)
 	assert_ok(apply(ONE, PLAIN), &err);
 	assert_int_not_equal(kernel.marks[0], kernel.marks[1]);
 	assert_int_equal(kernel.runs, 2);
-	class_forget(TWO);
+	subject_forget(TWO);
 	assert_int_equal(kernel.runs, 3);
 	assert_non_null(strstr(kernel.commands, "destroy chain inet bulkhead e_"));
 	assert_non_null(strstr(kernel.commands, "destroy counter inet bulkhead r_" RULE));
@@ -182,12 +200,16 @@ static void what_nobody_named_goes(void **state)
 	(void)state;
 	assert_ok(apply(ONE, PUBLISHED), &err);
 	assert_ok(apply(TWO, PLAIN), &err);
-	class_sweep_begin();
+	subject_sweep_begin();
 	assert_ok(apply(ONE, PUBLISHED), &err);
-	class_sweep_end();
+	subject_sweep_end();
 	assert_int_equal(kernel.removed, 1);
 	assert_int_equal(kernel.marks[1], 0);
 	assert_non_null(strstr(kernel.commands, "destroy element inet bulkhead class { \"h9999999999\" }"));
+	assert_non_null(strstr(kernel.commands, "destroy element inet bulkhead limit_new { \"h9999999999\" }"));
+	assert_non_null(strstr(kernel.commands, "limit_new { \"h1111111111\" }")); /* which has no limits by now */
+	assert_non_null(strstr(kernel.commands, "destroy element inet bulkhead realm_of { \"h9999999999\" }"));
+	assert_non_null(strstr(kernel.commands, "destroy element inet bulkhead members { 0x11111111 . \"h9999999999\" }"));
 	assert_non_null(strstr(kernel.commands, "destroy element inet bulkhead egress_of { 0x04030201 }"));
 	assert_non_null(strstr(kernel.commands, "destroy element inet bulkhead publish6 { udp . 5000 }"));
 	assert_non_null(strstr(kernel.commands, "destroy chain inet bulkhead e_0123456789abcdef"));
@@ -203,7 +225,7 @@ static void a_port_that_was_taken_over_stays(void **state)
 	assert_ok(apply(ONE, PUBLISHED), &err);
 	assert_ok(apply(TWO, PUBLISHED), &err);
 	kernel.commands[0] = '\0';
-	class_forget(ONE);
+	subject_forget(ONE);
 	assert_null(strstr(kernel.commands, "8080"));
 	assert_ok(apply(TWO, PLAIN), &err);
 	assert_non_null(strstr(kernel.before, "8080")); /* then the chains that nobody uses go */
@@ -215,22 +237,86 @@ static void counts_are_the_members_rules_alone(void **state)
 
 	(void)state;
 	assert_ok(apply(ONE, RULES), &err);
-	int fd = class_count(ONE, &err);
+	int fd = subject_count(ONE, &err);
 	assert_int_not_equal(fd, -1);
 	assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
 	close(fd);
 	assert_string_equal(text, "{\"" RULE "\":[3,300]}");
-	fd = class_count(TWO, &err);
+	fd = subject_count(TWO, &err);
 	memset(text, 0, sizeof text);
 	assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
 	close(fd);
 	assert_string_equal(text, "{}");
 }
 
+#define LIMITED "{\"egress_open\":true,\"rules\":[],\"ports\":[],\"limits\":{\"connections\":10,\"new_per_second\":20,\"egress_rate\":100000}}"
+#define NARROWER "{\"egress_open\":true,\"rules\":[],\"ports\":[],\"limits\":{\"connections\":10,\"new_per_second\":5,\"egress_rate\":100000}}"
+
+static void limits_are_elements_that_change_one_by_one(void **state)
+{
+	char text[256] = "";
+
+	(void)state;
+	assert_ok(apply(ONE, PLAIN), &err);
+	int runs = kernel.runs;
+	assert_ok(apply(ONE, LIMITED), &err);
+	assert_int_equal(kernel.runs, runs + 3); /* its class, which is another one, its rates, the class before */
+	assert_non_null(strstr(kernel.commands, "destroy chain"));
+	assert_null(strstr(kernel.commands, "destroy set"));
+	assert_string_equal(kernel.before,
+			    "destroy element inet bulkhead limit_new { \"h1111111111\" }\n"
+			    "add element inet bulkhead limit_new { \"h1111111111\" limit rate over 20/second burst 20 packets counter }\n"
+			    "destroy element inet bulkhead limit_egress { \"h1111111111\" }\n"
+			    "add element inet bulkhead limit_egress { \"h1111111111\" limit rate over 100000 bytes/second burst 262144 bytes counter }\n");
+	int fd = subject_count(ONE, &err);
+	assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
+	close(fd);
+	assert_string_equal(text, "{\"new_per_second\":[5,500]}");
+	assert_ok(apply(ONE, NARROWER), &err);
+	assert_null(strstr(kernel.commands, "limit_egress"));
+	assert_non_null(strstr(kernel.commands, "rate over 5/second"));
+	assert_ok(apply(ONE, NARROWER), &err);
+	assert_int_equal(kernel.runs, runs + 4);
+	subject_forget(ONE);
+	assert_non_null(strstr(kernel.before, "destroy element inet bulkhead limit_egress { \"h1111111111\" }\n"));
+	assert_null(strstr(kernel.before, "add element"));
+	assert_non_null(strstr(kernel.commands, "destroy set inet bulkhead f_"));
+	assert_ok(apply(ONE, "{\"egress_open\":true,\"rules\":[],\"ports\":[],\"limits\":{\"connections\":10}}"), &err);
+	const char *rule = strstr(kernel.before, " { iifname ct count over 10 } counter name \"f_");
+	assert_non_null(rule);
+	assert_non_null(strstr(rule, " { oifname ct count over 10 } counter name \"f_"));
+}
+
+#define PEERS "{\"egress_open\":true,\"internal_open\":true,\"rules\":[{\"id\":\"" RULE "\",\"direction\":\"ingress\",\"action\":\"allow\"," \
+	      "\"containers\":[\"" TWO "\"],\"projects\":[\"" PROJECT "\"]}],\"ports\":[]}"
+
+static void groups_are_marks_that_links_and_rules_share(void **state)
+{
+	(void)state;
+	assert_ok(apply(ONE, PEERS), &err);
+	assert_non_null(strstr(kernel.commands, "meta mark set 0x22222222 meta mark . iifname @members counter name \"r_" RULE "\" accept\n"));
+	assert_non_null(strstr(kernel.commands, "meta mark set 0x33333333 meta mark . iifname @members"));
+	assert_null(strstr(kernel.commands, "iifname \"h*\" drop"));
+	assert_int_equal(kernel.groups[0].container, 0x11111111);
+	assert_int_equal(kernel.groups[0].project, 0x33333333);
+	assert_int_equal(kernel.groups[0].realm, 0x44444444);
+	assert_string_equal(kernel.peer->container, ONE);
+	/* A realm that is closed within is another class, though the rules are the same. */
+	assert_ok(apply(TWO, PLAIN), &err);
+	assert_non_null(strstr(kernel.commands, "iifname \"h*\" drop"));
+	/* Two ids that begin alike are two groups. */
+	subject_forget(TWO);
+	assert_ok(apply("111111112222222222222222", PLAIN), &err);
+	assert_int_equal(kernel.groups[1].container, 0x11111112);
+	subject_forget("111111112222222222222222");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_same_rules_are_one_class, bench_open, bench_close),
+		cmocka_unit_test_setup_teardown(limits_are_elements_that_change_one_by_one, bench_open, bench_close),
+		cmocka_unit_test_setup_teardown(groups_are_marks_that_links_and_rules_share, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(flows_are_looked_at_when_something_changed, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(what_the_kernel_refuses_changes_nothing, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(what_nobody_named_goes, bench_open, bench_close),

@@ -10,16 +10,30 @@
 
 enum { LOG_RATE = 10 /* lines a second, of one rule */ };
 
+/* One value alone needs no set, which the kernel would have to make, fill and keep for each rule. */
+static void list_begin(FILE *out, size_t count)
+{
+	fputs(count == 1 ? "" : "{ ", out);
+}
+
+static void list_end(FILE *out, size_t count)
+{
+	fputs(count == 1 ? " " : " } ", out);
+}
+
 static void ports_print(FILE *out, const struct rule *rule)
 {
 	if (rule->port_count == 0) {
 		fprintf(out, "meta l4proto %s ", rule_protocol_name(rule->protocol));
 		return;
 	}
-	fprintf(out, "%s dport { ", rule_protocol_name(rule->protocol));
-	for (size_t i = 0; i < rule->port_count; i++)
-		fprintf(out, "%s%u-%u", i == 0 ? "" : ", ", rule->ports[i].first, rule->ports[i].last);
-	fputs(" } ", out);
+	fprintf(out, "%s dport ", rule_protocol_name(rule->protocol));
+	list_begin(out, rule->port_count);
+	for (size_t i = 0; i < rule->port_count; i++) {
+		const struct port_range *range = &rule->ports[i];
+		fprintf(out, range->first == range->last ? "%s%u" : "%s%u-%u", i == 0 ? "" : ", ", range->first, range->last);
+	}
+	list_end(out, rule->port_count);
 }
 
 static void protocol_print(FILE *out, const struct rule *rule)
@@ -55,16 +69,28 @@ static void peer_print(FILE *out, const struct rule *rule, const char *chain, ui
 	action_print(out, rule);
 }
 
+static size_t family_count(const struct rule *rule, uint8_t family)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < rule->address_count; i++)
+		count += rule->addresses[i].family == family;
+	return count;
+}
+
 /* One command for a family's addresses; family 0: the rule has none. */
 static void rule_print(FILE *out, const struct rule *rule, const char *chain, uint8_t family)
 {
 	const char *far = rule->direction == RULE_EGRESS ? "daddr" : "saddr";
 	const char *separator = "";
+	size_t count = family_count(rule, family);
 	char text[CIDR_TEXT];
 
 	fprintf(out, "add rule " COMMANDS_TABLE "%s ", chain);
-	if (family != 0)
-		fprintf(out, "%s %s { ", family == AF_INET ? "ip" : "ip6", far);
+	if (family != 0) {
+		fprintf(out, "%s %s ", family == AF_INET ? "ip" : "ip6", far);
+		list_begin(out, count);
+	}
 	for (size_t i = 0; family != 0 && i < rule->address_count; i++) {
 		if (rule->addresses[i].family != family)
 			continue;
@@ -73,17 +99,9 @@ static void rule_print(FILE *out, const struct rule *rule, const char *chain, ui
 		separator = ", ";
 	}
 	if (family != 0)
-		fputs(" } ", out);
+		list_end(out, count);
 	protocol_print(out, rule);
 	action_print(out, rule);
-}
-
-static bool has_family(const struct rule *rule, uint8_t family)
-{
-	for (size_t i = 0; i < rule->address_count; i++)
-		if (rule->addresses[i].family == family)
-			return true;
-	return false;
 }
 
 /* An element that counts connections is made by the packet: one that is empty the kernel removes. */
@@ -118,9 +136,9 @@ char *commands_of_class(const struct ruleset *set, const char *name, uint32_t ma
 		fprintf(out, "add counter " COMMANDS_TABLE "r_%s\n", rule->id);
 		if (rule->address_count == 0 && rule->peer_count == 0)
 			rule_print(out, rule, chains[rule->direction], 0);
-		if (has_family(rule, AF_INET))
+		if (family_count(rule, AF_INET) > 0)
 			rule_print(out, rule, chains[rule->direction], AF_INET);
-		if (has_family(rule, AF_INET6))
+		if (family_count(rule, AF_INET6) > 0)
 			rule_print(out, rule, chains[rule->direction], AF_INET6);
 		for (size_t k = 0; k < rule->peer_count; k++)
 			peer_print(out, rule, chains[rule->direction], *groups++);

@@ -150,7 +150,7 @@ static void the_same_rules_are_one_class(void **state)
 	(void)state;
 	assert_ok(apply(ONE, RULES), &err);
 	assert_int_equal(kernel.runs, 1);
-	assert_non_null(strstr(kernel.commands, "tcp dport { 25-25 } counter name \"r_" RULE "\" drop\n"));
+	assert_non_null(strstr(kernel.commands, "tcp dport 25 counter name \"r_" RULE "\" drop\n"));
 	assert_ok(apply(TWO, RULES), &err);
 	assert_int_equal(kernel.runs, 1);
 	assert_int_not_equal(kernel.marks[0], 0);

@@ -61,7 +61,7 @@ api GET "/containers/$nobody/console"
 refused 404 not_found - 'the console of a container nobody has'
 
 # -- freeze --
-lab '(i=0; while :; do i=$((i + 1)); echo $i >/srv/www/count; sleep 0.1; done) >/dev/null 2>&1 &' >/dev/null
+lab '(i=0; while :; do i=$((i + 1)); echo $i >/srv/www/counted; mv /srv/www/counted /srv/www/count; sleep 0.1; done) >/dev/null 2>&1 &' >/dev/null
 count() { lab 'cat /srv/www/count'; }
 counted() { [ "$(count)" -gt "$1" ]; }
 runs 'a counter runs in it' wait_until 30 counted 3

@@ -71,7 +71,7 @@ help:
 	@echo 'make test               every test (TESTS="tests/unit/..." some; NOSKIP=1 a skip is a failure)'
 	@echo 'make test-reproducible  build all twice under different circumstances and compare every bit'
 	@echo 'make kernel             the kernel and its hardening gate'
-	@echo 'make bench              measured figures; bench-containers, -density, -idle, -compaction, -merging: see tests/tests.mk'
+	@echo 'make bench              measured figures; bench-containers, -density, -firewall, -idle, -compaction, -merging: see tests/tests.mk'
 	@echo 'make lint               shellcheck'
 	@echo 'make lock               renew build/lock/ from the Debian archive'
 	@echo 'make clean              remove build/out/; clean-cache: also what no lock names in the cache'

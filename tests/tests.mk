@@ -10,6 +10,7 @@
 #   make bench-idle               COUNT=200 idle containers in 16 GB
 #   make bench-density            memory of COUNT=30 containers of OF=node, system or database against one, Incus (PEERS=no: without), the bound
 #   make bench-compaction         memory of COUNT=30 that have each installed the same, before and after compaction
+#   make bench-firewall           what the firewall costs packets and the engine, with COUNT=10000 containers in it
 #   make bench-merging            what merging costs the CPU and a server
 #
 # A unit is tests/unit/test_<noun>.c: one cmocka binary, sanitised, linked with what it uses of daemon/lib, and with the sources, libraries
@@ -109,7 +110,18 @@ $(O)/peers.erofs: build/lock/peers.lock build/unpack $(wildcard tests/bench/peer
 $(eval $(call program,pages,tests/bench/pages.c,-lcrypto))
 
 BENCHED := $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/bin/pages
-.PHONY: bench-containers bench-density bench-idle bench-compaction bench-merging
+# The first process of a machine that is the image's root without its daemon.
+PACKETS_ENGINE := class commands element firewall group netdev netlink tally
+$(eval $(call program,packets,$(wildcard tests/bench/packets/*.c daemon/lib/*.c) $(PACKETS_ENGINE:%=daemon/engine/%.c),\
+	-ljansson -lcrypto -lcap -lseccomp -lnftables -lnftnl -lmnl -Wl$(comma)--wrap=netlink_talk))
+$(TEST_OUT)/bench/packets.cpio: $(O)/bin/packets $(O)/root.erofs build/cpio
+	$(call note,PACK,$@)
+	$(Q)rm -rf $(@D)/packets; mkdir -p $(@D); cp -a $(O)/rootfs $(@D)/packets; install -m 755 $< $(@D)/packets/packets
+	$(Q)build/cpio $(@D)/packets >$@; rm -rf $(@D)/packets
+
+.PHONY: bench-containers bench-density bench-firewall bench-idle bench-compaction bench-merging
+bench-firewall: $(TEST_OUT)/bench/packets.cpio $(O)/kernel/bzImage
+	$(Q)O='$(O)' tests/bench/firewall $(COUNT)
 bench-idle: $(BENCHED) $(O)/guest.tar
 	$(Q)O='$(O)' tests/bench/idle $(COUNT)
 bench-density: $(BENCHED) $(addprefix $(O)/,node.tar system.tar database.tar) $(if $(filter no,$(PEERS)),,$(O)/peers.erofs)

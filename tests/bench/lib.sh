@@ -22,6 +22,7 @@ bench_begin() { # NAME
 	rm -f "$LOGS"/*.figures
 	. tests/lib/tap.sh
 	. tests/lib/qemu.sh
+	DISK=16G # thirty that install the same are 3 GB
 	. tests/lib/boot.sh
 	. tests/lib/api.sh
 	DOMAIN=box1.test

@@ -2,7 +2,7 @@
 # tests/lib/boot.sh - what boot tests share: one enrolled disk, made once for each image, and short ways to open it. After tap.sh and qemu.sh.
 #
 #   boot_begin NAME          the machine $O/tests/machines/NAME; killed when the test ends; its console is shown if the test failed
-#   base_need                makes the enrolled disk unless this image's is there: $BASE/disk.img, key, passphrase, recovery, swap off
+#   base_need                makes the enrolled disk, of DISK (4G), unless this image's is there: $BASE/disk.img, key, passphrase, recovery, swap off
 #   base_overlay             the current machine's disk becomes a throw-away overlay on it, with its keys
 #   base_copy                the same as a raw copy, to change from outside or to survive a SIGKILL
 #   unlock_stdin TEXT        unlocks with TEXT on standard input; status in UNLOCK_STATUS, output in UNLOCK_OUTPUT, seconds in UNLOCK_SECONDS
@@ -15,7 +15,7 @@
 #   partition_start LABEL    first byte of a partition of the raw disk
 
 MACHINES=$O/tests/machines
-BASE=$MACHINES/base PASSPHRASE='correct horse battery staple'
+BASE=$MACHINES/base${DISK:-} PASSPHRASE='correct horse battery staple'
 
 boot_begin() {
 	[ -e "$IMAGE" ] || bail "there is no $IMAGE: make image"
@@ -41,7 +41,7 @@ boot_end() {
 # Flash, first boot, enrol by standard input; leaves the system running.
 enroll_machine() {
 	machine_config
-	machine_flash 4G || return 1
+	machine_flash "${DISK:-4G}" || return 1
 	machine_start uefi || return 1
 	wait_unlock_ssh 180 || return 1
 	printf '%s\n' "$PASSPHRASE" | unlock_ssh enroll >"$M/enroll.out" 2>"$M/enroll.err" || {

@@ -120,12 +120,9 @@ static int state_read(struct state *state, struct error *err)
 int access_fill(struct access_message *message, int *ret_fd, struct error *err)
 {
 	cleanup_json json_t *object = access_json(in_force(&self.now));
-	cleanup_free char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
 
-	if (text == NULL)
-		return error_set(err, ENOMEM, "no memory for who reaches the host");
 	*message = (struct access_message){ .keep = self.now.until_ms == 0 };
-	*ret_fd = fd_memory("access", text, strlen(text), err);
+	*ret_fd = json_memory("access", object, err);
 	return *ret_fd == -1 ? -1 : 0;
 }
 

@@ -46,11 +46,8 @@ static void expiry_note(int64_t until_ms)
 static int set_file(const struct ruleset *set, struct error *err)
 {
 	cleanup_json json_t *object = ruleset_json(set);
-	cleanup_free char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
 
-	if (text == NULL)
-		return error_set(err, ENOMEM, "no memory for the rules of a container");
-	return fd_memory("rules", text, strlen(text), err);
+	return json_memory("rules", object, err);
 }
 
 int firewall_fill(struct api *api, const char *id, struct rules_message *message, int *ret_fd, struct error *err)

@@ -17,7 +17,6 @@
 #include "daemon/engine/tally.h"
 #include "daemon/engine/throttle.h"
 #include "daemon/lib/error.h"
-#include "daemon/lib/fd.h"
 #include "daemon/lib/json.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/ruleset.h"
@@ -397,8 +396,5 @@ int subject_count(const char *id, struct error *err)
 	if (subject != NULL && (tally_counters(counter_take, counts, err) == -1 || traffic_count(subject, counts, err) == -1 ||
 				refusals_count(subject, counts, err) == -1))
 		return -1;
-	cleanup_free char *text = json_dumps(counts, JSON_COMPACT);
-	if (text == NULL)
-		return error_set(err, ENOMEM, "no memory for counts");
-	return fd_memory("counts", text, strlen(text), err);
+	return json_memory("counts", counts, err);
 }

@@ -57,6 +57,15 @@ json_t *json_read_fd(int fd, size_t max, struct error *err)
 	return json_parse(text, size, err);
 }
 
+int json_memory(const char *what, const json_t *object, struct error *err)
+{
+	cleanup_free char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
+
+	if (text == NULL)
+		return error_set(err, ENOMEM, "no memory for a file of %s", what);
+	return fd_memory(what, text, strlen(text), err);
+}
+
 void json_drop_null(json_t *object, const char *key)
 {
 	if (json_is_null(json_object_get(object, key)))

@@ -52,6 +52,9 @@ json_t *json_parse(const char *text, size_t size, struct error *err);
 /* The same of a whole file of at most max bytes that another process handed over, from its beginning (EBADMSG: none, or larger). */
 json_t *json_read_fd(int fd, size_t max, struct error *err);
 
+/* The other way: object as a file in memory, to be handed over (fd_memory()). -1 with err, also for an object that could not be made: NULL. */
+int json_memory(const char *what, const json_t *object, struct error *err);
+
 /*
  * Reads object by the table. path is put before keys in error messages ("" at
  * the top). null is treated as a wrong type. Returns 0 or -1 with err->field set;

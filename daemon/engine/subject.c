@@ -28,8 +28,7 @@ struct subject {
 	struct class *class;
 	struct published ports[RULESET_PORTS_MAX];
 	size_t port_count;
-	struct traffic traffic;
-	bool limited; /* traffic is what the kernel has; else nothing is known */
+	struct traffic traffic; /* of a new one none: what an earlier engine may have left goes with the sweep */
 	bool seen; /* by the sweep under way */
 };
 
@@ -91,12 +90,9 @@ static int traffic_apply(struct subject *subject, const struct traffic *traffic,
 	char host[LINK_TEXT], peer[LINK_TEXT];
 
 	address_links(subject->where.groups.container, host, peer);
-	/* What an earlier engine may have left of one that has none now goes with the sweep. */
-	bool nothing = !subject->limited && traffic_none(traffic);
-	if (!nothing && throttle_change(host, subject->limited ? &subject->traffic : NULL, traffic, err) == -1)
+	if (throttle_change(host, &subject->traffic, traffic, err) == -1)
 		return -1;
 	subject->traffic = *traffic;
-	subject->limited = true;
 	return 0;
 }
 
@@ -347,12 +343,23 @@ void subject_sweep_end(void)
 
 /* -- counts -- */
 
+struct counting {
+	const struct class *class;
+	json_t *counts;
+};
+
+/* Of a rule, or of the connections that the class refused. */
 static void counter_take(const char *name, uint64_t packets, uint64_t bytes, void *data)
 {
-	json_t *counts = data;
+	const struct counting *counting = data;
+	const char *key = NULL;
 
-	if (strncmp(name, "r_", 2) == 0 && json_object_get(counts, name + 2) != NULL)
-		json_object_set_new(counts, name + 2, json_pack("[I, I]", (json_int_t)packets, (json_int_t)bytes));
+	if (strncmp(name, "r_", 2) == 0 && json_object_get(counting->counts, name + 2) != NULL)
+		key = name + 2;
+	else if (strncmp(name, "f_", 2) == 0 && strcmp(name + 2, counting->class->name) == 0)
+		key = traffic_name(TRAFFIC_CONNECTIONS);
+	if (key != NULL)
+		json_object_set_new(counting->counts, key, json_pack("[I, I]", (json_int_t)packets, (json_int_t)bytes));
 }
 
 static int traffic_count(const struct subject *subject, json_t *counts, struct error *err)
@@ -361,27 +368,6 @@ static int traffic_count(const struct subject *subject, json_t *counts, struct e
 
 	address_links(subject->where.groups.container, host, peer);
 	return traffic_none(&subject->traffic) ? 0 : throttle_count(host, counts, err);
-}
-
-struct refusals {
-	char name[2 + CLASS_NAME]; /* counter */
-	json_t *counts;
-};
-
-static void refusals_take(const char *name, uint64_t packets, uint64_t bytes, void *data)
-{
-	const struct refusals *refusals = data;
-
-	if (strcmp(name, refusals->name) == 0)
-		json_object_set_new(refusals->counts, traffic_name(TRAFFIC_CONNECTIONS), json_pack("[I, I]", (json_int_t)packets, (json_int_t)bytes));
-}
-
-static int refusals_count(const struct subject *subject, json_t *counts, struct error *err)
-{
-	struct refusals refusals = { .counts = counts };
-
-	snprintf(refusals.name, sizeof refusals.name, "f_%s", subject->class->name);
-	return subject->traffic.limits[TRAFFIC_CONNECTIONS] == 0 ? 0 : tally_counters(refusals_take, &refusals, err);
 }
 
 int subject_count(const char *id, struct error *err)
@@ -393,8 +379,10 @@ int subject_count(const char *id, struct error *err)
 		subject = NULL; /* its rules could not be put in force */
 	for (size_t i = 0; subject != NULL && i < subject->class->set.rule_count; i++)
 		json_object_set_new(counts, subject->class->set.rules[i].id, json_pack("[i, i]", 0, 0));
-	if (subject != NULL && (tally_counters(counter_take, counts, err) == -1 || traffic_count(subject, counts, err) == -1 ||
-				refusals_count(subject, counts, err) == -1))
-		return -1;
+	if (subject != NULL) {
+		struct counting counting = { .class = subject->class, .counts = counts };
+		if (tally_counters(counter_take, &counting, err) == -1 || traffic_count(subject, counts, err) == -1)
+			return -1;
+	}
 	return json_memory("counts", counts, err);
 }

@@ -57,7 +57,7 @@ int throttle_change(const char *link, const struct traffic *before, const struct
 	if (out == NULL)
 		return error_set(err, ENOMEM, "no memory for limits of traffic");
 	for (enum traffic_kind kind = 0; kind < TRAFFIC_KINDS; kind++) {
-		if (sets[kind] == NULL || (before != NULL && before->limits[kind] == now->limits[kind]))
+		if (sets[kind] == NULL || before->limits[kind] == now->limits[kind])
 			continue;
 		fprintf(out, "destroy element " COMMANDS_TABLE "%s { \"%s\" }\n", sets[kind], link);
 		if (now->limits[kind] != 0)

@@ -15,7 +15,7 @@
 
 struct error;
 
-/* From before to now; NULL: nothing is known of before. Counters of what changes begin anew. */
+/* From before to now. What an element of an earlier engine said is replaced. Counters of what changes begin anew. */
 int throttle_change(const char *link, const struct traffic *before, const struct traffic *now, struct error *err);
 
 /* Puts [packets, bytes] that a link's limits have dropped into counts, by name. */

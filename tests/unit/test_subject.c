@@ -282,7 +282,7 @@ static void limits_are_elements_that_change_one_by_one(void **state)
 	assert_null(strstr(kernel.before, "add element"));
 	assert_non_null(strstr(kernel.commands, "destroy set inet bulkhead f_"));
 	assert_ok(apply(ONE, "{\"egress_open\":true,\"rules\":[],\"ports\":[],\"limits\":{\"connections\":10}}"), &err);
-	const char *rule = strstr(kernel.before, " { iifname ct count over 10 } counter name \"f_");
+	const char *rule = strstr(kernel.commands, " { iifname ct count over 10 } counter name \"f_");
 	assert_non_null(rule);
 	assert_non_null(strstr(rule, " { oifname ct count over 10 } counter name \"f_"));
 }

@@ -173,12 +173,12 @@ json_t *document_load(struct store *store, const char *id, int64_t *ret_version,
 
 /* -- whom rules name -- */
 
-/* Each kind by its key. */
 static const struct {
-	const char *key, *noun, *known;
-} peers[] = {
-	{ "containers", "container", "SELECT 1 FROM containers c JOIN projects p ON p.id = c.project WHERE c.id = ? AND p.realm = ? AND c.deleted IS NULL" },
-	{ "projects", "project", "SELECT 1 FROM projects WHERE id = ? AND realm = ?" },
+	const char *noun, *known;
+} peers[PEER_KINDS] = {
+	[PEER_CONTAINER] = { "container", "SELECT 1 FROM containers c JOIN projects p ON p.id = c.project WHERE c.id = ? AND p.realm = ? AND c.deleted IS NULL" },
+	[PEER_PROJECT] = { "project", "SELECT 1 FROM projects WHERE id = ? AND realm = ?" },
+	[PEER_ADDRESS_SET] = { "address set", "SELECT 1 FROM address_sets WHERE id = ? AND realm = ?" },
 };
 
 static bool is_named(json_t *document, const char *key, const char *id)
@@ -194,7 +194,7 @@ static bool is_named(json_t *document, const char *key, const char *id)
 	return false;
 }
 
-static int peer_list_check(struct store *store, const char *realm, json_t *list, size_t rule, size_t kind, json_t *before, struct error *err)
+static int peer_list_check(struct store *store, const char *realm, json_t *list, size_t rule, enum rule_peer_kind kind, json_t *before, struct error *err)
 {
 	char field[64];
 	int64_t known;
@@ -203,9 +203,9 @@ static int peer_list_check(struct store *store, const char *realm, json_t *list,
 		const char *id = json_string_value(json_array_get(list, k));
 		if (store_number(store, err, 0, &known, peers[kind].known, "ss", id, realm) == -1)
 			return -1;
-		if (known == 1 || is_named(before, peers[kind].key, id))
+		if (known == 1 || is_named(before, rule_peer_key(kind), id))
 			continue;
-		snprintf(field, sizeof field, "rules[%zu].%s[%zu]", rule, peers[kind].key, k);
+		snprintf(field, sizeof field, "rules[%zu].%s[%zu]", rule, rule_peer_key(kind), k);
 		return error_field(err, field, "%s: the realm has no %s %s", field, peers[kind].noun, id);
 	}
 	return 0;
@@ -216,8 +216,8 @@ int document_peers_check(struct store *store, const char *realm, json_t *documen
 	json_t *rules = json_object_get(document, "rules");
 
 	for (size_t i = 0; i < json_array_size(rules); i++)
-		for (size_t kind = 0; kind < sizeof peers / sizeof peers[0]; kind++)
-			if (peer_list_check(store, realm, json_object_get(json_array_get(rules, i), peers[kind].key), i, kind, before, err) == -1)
+		for (enum rule_peer_kind kind = 0; kind < PEER_KINDS; kind++)
+			if (peer_list_check(store, realm, json_object_get(json_array_get(rules, i), rule_peer_key(kind)), i, kind, before, err) == -1)
 				return -1;
 	return 0;
 }

@@ -46,7 +46,7 @@ json_t *document_read(const struct hostcfg *cfg, enum document_scope scope, json
 json_t *document_load(struct store *store, const char *id, int64_t *ret_version, struct error *err);
 
 /*
- * Whether the containers and projects that rules name are of the realm. What before,
+ * Whether the containers, projects and address sets that rules name are of the realm. What before,
  * the document so far, names may be gone: such a rule matches nobody. -1 with err->field.
  */
 int document_peers_check(struct store *store, const char *realm, json_t *document, json_t *before, struct error *err);

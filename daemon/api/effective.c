@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/api/address_set.h"
 #include "daemon/api/api.h"
 #include "daemon/api/container.h"
 #include "daemon/api/document.h"
@@ -240,7 +241,7 @@ static int both_decide(struct api *api, const struct rule_packet *packet, const 
 void containers_firewall_test(struct request *request)
 {
 	struct verdict verdict = { .action = RULE_DENY };
-	struct rule_packet packet = { 0 };
+	struct rule_packet packet = { .set_holds = address_set_has, .data = request->api->store };
 	struct rule_groups own, peer;
 	struct error err = ERROR_INIT;
 	struct view view;

@@ -141,11 +141,11 @@ void realms_delete(struct request *request)
 	struct error err = ERROR_INIT;
 	int count = store_begin(store, &err);
 
-	/* Its tokens lose it (ON DELETE CASCADE); projects and images stand in the way. */
+	/* Its tokens lose it (ON DELETE CASCADE); projects, images and address sets stand in the way. */
 	if (count == 0)
 		count = store_run(store, &err, "DELETE FROM realms WHERE id = ?", "s", request->id);
 	if (count == -1 && err.code == EBUSY)
-		error_set(&err, EBUSY, "the realm still has projects or images; delete them first");
+		error_set(&err, EBUSY, "the realm still has projects, images or address sets; delete them first");
 	/* A token that was bound to this realm alone opens nothing any more. */
 	if (count == -1 ||
 	    store_run(store, &err,

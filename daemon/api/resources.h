@@ -21,6 +21,8 @@ request_handler exec_run, sessions_attach, containers_copy, containers_export, s
 request_handler snapshots_list, snapshots_create, snapshots_show, snapshots_delete, snapshots_restore;
 request_handler realms_firewall, realms_firewall_set, projects_firewall, projects_firewall_set, containers_firewall,
 	containers_firewall_set, containers_firewall_effective, containers_firewall_test;
+request_handler address_sets_list, address_sets_create, address_sets_show, address_sets_change, address_sets_delete,
+	address_sets_addresses, address_sets_addresses_head, address_sets_addresses_set;
 request_handler files_show, files_put_head, files_put, files_delete;
 
 /*

@@ -31,6 +31,15 @@ const struct api_route api_routes[] = {
 	{ METHOD_PUT, V1 "realms/*/firewall", CALLER_ADMIN, false, false, ROUTE_BODY_JSON, "", realms_firewall_set },
 	{ METHOD_DELETE, V1 "realms/*", CALLER_ADMIN, false, true, ROUTE_BODY_NONE, "", realms_delete },
 
+	{ METHOD_GET, V1 "address-sets", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE " realm ", address_sets_list },
+	{ METHOD_POST, V1 "address-sets", CALLER_ADMIN, false, false, ROUTE_BODY_JSON, "", address_sets_create },
+	{ METHOD_GET, V1 "address-sets/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", address_sets_show },
+	{ METHOD_PATCH, V1 "address-sets/*", CALLER_ADMIN, false, false, ROUTE_BODY_JSON, "", address_sets_change },
+	{ METHOD_GET, V1 "address-sets/*/addresses", CALLER_READER, false, false, ROUTE_BODY_NONE, "", address_sets_addresses },
+	{ METHOD_PUT, V1 "address-sets/*/addresses", CALLER_ADMIN, false, false, ROUTE_BODY_FILE, "", address_sets_addresses_set,
+	  address_sets_addresses_head },
+	{ METHOD_DELETE, V1 "address-sets/*", CALLER_ADMIN, false, false, ROUTE_BODY_NONE, "", address_sets_delete },
+
 	{ METHOD_GET, V1 "projects", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE " realm ", projects_list },
 	{ METHOD_POST, V1 "projects", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", projects_create },
 	{ METHOD_GET, V1 "projects/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", projects_show },

@@ -93,6 +93,11 @@ static const char *const migrations[] = {
 	" protocol TEXT NOT NULL, host_port INTEGER NOT NULL, container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE,"
 	" PRIMARY KEY (protocol, host_port)) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX published_container ON published (container);",
+	/* addresses: lib/address_set.h; ipv4, ipv6: how many of each. */
+	"CREATE TABLE address_sets ("
+	" id TEXT PRIMARY KEY, realm TEXT NOT NULL REFERENCES realms(id), name TEXT NOT NULL, comment TEXT NOT NULL,"
+	" version INTEGER NOT NULL, addresses BLOB NOT NULL, ipv4 INTEGER NOT NULL, ipv6 INTEGER NOT NULL, created INTEGER NOT NULL,"
+	" UNIQUE (realm, name)) STRICT;",
 };
 
 static int store_error(sqlite3 *db, struct error *err)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/api/access.h"
+#include "daemon/api/address_set.h"
 #include "daemon/api/api.h"
 #include "daemon/api/container.h"
 #include "daemon/api/firewall.h"
@@ -130,6 +131,28 @@ static int container_tell(struct sync *sync, struct error *err)
 	return sync_tell(sync, MESSAGE_CONTAINER_SYNC, &message, sizeof message, -1, key, err);
 }
 
+static int address_set_tell(struct sync *sync, struct error *err)
+{
+	struct address_set_message set = { 0 };
+	char id[ID_TEXT];
+
+	int next = sync_next(sync, "SELECT id FROM address_sets WHERE id > ? ORDER BY id LIMIT 1", id, sizeof id, err);
+	cleanup_fd int fd = -1;
+	if (next == 1 && address_set_fill(sync->api->store, id, &set, &fd, err) == -1) {
+		if (err->code != EBADMSG)
+			return -1;
+		/* As with a container: one row must not keep all others down. */
+		log_error("address set %s is empty: %s", id, err->message);
+		snprintf(set.id, sizeof set.id, "%s", id);
+		next = (fd = fd_memory("addresses", "", 0, err)) == -1 ? -1 : 1;
+	}
+	if (next == -1)
+		return -1;
+	if (next == 0)
+		set.count = sync->count;
+	return sync_tell(sync, MESSAGE_ADDRESS_SET, &set, sizeof set, fd, id, err);
+}
+
 /* Only what runs, or will: another container's rules are told before it starts. */
 static int rules_tell(struct sync *sync, struct error *err)
 {
@@ -160,7 +183,7 @@ static int route_tell(struct sync *sync, struct error *err)
 	return sync_tell(sync, MESSAGE_ROUTE_SYNC, &route, sizeof route, -1, id, err);
 }
 
-static sync_part *const engine_parts[] = { hello_tell, access_tell, image_tell, rules_tell, snapshot_tell, container_tell, NULL };
+static sync_part *const engine_parts[] = { hello_tell, access_tell, image_tell, address_set_tell, rules_tell, snapshot_tell, container_tell, NULL };
 static sync_part *const gate_parts[] = { hello_tell, route_tell, NULL };
 
 static void sync_wait(struct sync *sync, int64_t ms)

@@ -115,30 +115,64 @@ static void push_shown(uint64_t sent, uint64_t total, void *data)
 	progress_update(data, sent);
 }
 
-int file_push(const struct http_target *target, int count, char **words, struct error *err)
+static int file_send(const struct http_target *target, const char *url, const char *type, const char *name, struct error *err)
 {
-	char url[URL_MAX];
 	struct progress progress;
 	struct stat st;
+	cleanup_fd int fd = open(name, O_RDONLY | O_CLOEXEC);
 
-	if (count < 3)
-		return error_set(err, EINVAL, "%s", "");
-	if (url_make(url, words[1], words[2], " mode uid gid ", count - 3, words + 3, err) < 0)
-		return -1;
-	cleanup_fd int fd = open(words[0], O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_errno(err, "%s", words[0]);
+		return error_errno(err, "%s", name);
 	if (!S_ISREG(st.st_mode))
-		return error_set(err, EINVAL, "%s is not a file", words[0]);
+		return error_set(err, EINVAL, "%s is not a file", name);
 	progress_start(&progress, "sending", (uint64_t)st.st_size);
 	const struct http_request request = {
-		.method = "PUT", .path = url, .content_type = "application/octet-stream", .body_fd = fd, .reply_fd = -1,
+		.method = "PUT", .path = url, .content_type = type, .body_fd = fd, .reply_fd = -1,
 		.body_fd_size = (uint64_t)st.st_size, .progress = push_shown, .progress_data = &progress,
 	};
 	if (request_run(target, &request, err) < 0)
 		return -1;
 	progress_end(&progress);
 	return 0;
+}
+
+static int addresses_url(char url[URL_MAX], const char *id, struct error *err)
+{
+	char escaped[3 * ID_MAX];
+
+	if (!call_escape(id, escaped, sizeof escaped))
+		return error_set(err, EINVAL, "the id is too long");
+	snprintf(url, URL_MAX, "/api/v1/address-sets/%s/addresses", escaped);
+	return 0;
+}
+
+int file_addresses_set(const struct http_target *target, int count, char **words, struct error *err)
+{
+	char url[URL_MAX];
+
+	if (count != 2)
+		return error_set(err, EINVAL, "%s", "");
+	return addresses_url(url, words[1], err) < 0 ? -1 : file_send(target, url, "text/plain", words[0], err);
+}
+
+int file_addresses(const struct http_target *target, int count, char **words, struct error *err)
+{
+	char url[URL_MAX];
+
+	if (count < 1 || count > 2)
+		return error_set(err, EINVAL, "%s", "");
+	return addresses_url(url, words[0], err) < 0 ? -1 : answer_take(target, url, count > 1 && strcmp(words[1], "-") != 0 ? words[1] : NULL, err);
+}
+
+int file_push(const struct http_target *target, int count, char **words, struct error *err)
+{
+	char url[URL_MAX];
+
+	if (count < 3)
+		return error_set(err, EINVAL, "%s", "");
+	if (url_make(url, words[1], words[2], " mode uid gid ", count - 3, words + 3, err) < 0)
+		return -1;
+	return file_send(target, url, "application/octet-stream", words[0], err);
 }
 
 int file_mkdir(const struct http_target *target, int count, char **words, struct error *err)

@@ -23,6 +23,10 @@ int file_push(const struct http_target *target, int count, char **words, struct 
 /* ID PATH [mode=..] [uid=..] [gid=..]: a folder. */
 int file_mkdir(const struct http_target *target, int count, char **words, struct error *err);
 
+/* FILE ID: the addresses of a set; ID [FILE] */
+int file_addresses_set(const struct http_target *target, int count, char **words, struct error *err);
+int file_addresses(const struct http_target *target, int count, char **words, struct error *err);
+
 /* ID PATH */
 int file_delete(const struct http_target *target, int count, char **words, struct error *err);
 

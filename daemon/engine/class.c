@@ -72,6 +72,8 @@ static int groups_hold(struct class *class, struct error *err)
 		return error_set(err, ENOMEM, "no memory for the rules of a container");
 	for (size_t i = 0; i < class->set.rule_count; i++)
 		for (size_t k = 0; k < class->set.rules[i].peer_count; k++) {
+			if (class->set.rules[i].peers[k].kind == PEER_ADDRESS_SET)
+				continue;
 			uint32_t mark = group_hold(class->set.rules[i].peers[k].id, err);
 			if (mark == 0)
 				return -1;
@@ -119,6 +121,15 @@ bool class_has_rule(const char *id)
 	for (const struct class *class = classes; class != NULL; class = class->next)
 		for (size_t i = 0; i < class->set.rule_count; i++)
 			if (strcmp(class->set.rules[i].id, id) == 0)
+				return true;
+	return false;
+}
+
+bool class_names_set(const struct class *class, const char *id)
+{
+	for (size_t i = 0; i < class->set.rule_count; i++)
+		for (size_t k = 0; k < class->set.rules[i].peer_count; k++)
+			if (class->set.rules[i].peers[k].kind == PEER_ADDRESS_SET && strcmp(class->set.rules[i].peers[k].id, id) == 0)
 				return true;
 	return false;
 }

@@ -22,7 +22,7 @@ struct class {
 	struct class *next;
 	char name[CLASS_NAME]; /* beginning of the rules' SHA-256: the chains are e_NAME and i_NAME */
 	uint32_t mark;         /* of no other class */
-	uint32_t *groups;      /* held: of all rules' peers, one after the other */
+	uint32_t *groups;      /* held: of all rules' peers but address sets, one after the other */
 	size_t group_count;
 	unsigned users;
 	struct ruleset set;    /* published ports, and limits but that of connections, are the subjects' own */
@@ -43,6 +43,9 @@ const struct class *class_of_mark(uint32_t mark);
 
 /* Whether any class has this rule. */
 bool class_has_rule(const char *id);
+
+/* Whether any of its rules names this address set. */
+bool class_names_set(const struct class *class, const char *id);
 
 /* Runs commands that take away what nobody uses; a failure is logged. */
 void class_unused_remove(const char *commands);

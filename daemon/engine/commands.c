@@ -60,6 +60,40 @@ static void action_print(FILE *out, const struct rule *rule)
 		fprintf(out, "%s\n", actions[rule->action]);
 }
 
+void commands_set_name(const char *id, uint8_t family, char name[COMMANDS_SET_NAME])
+{
+	snprintf(name, COMMANDS_SET_NAME, "a%c_%.24s", family == AF_INET ? '4' : '6', id);
+}
+
+void commands_of_set(FILE *out, const char *id)
+{
+	char name[COMMANDS_SET_NAME];
+
+	commands_set_name(id, AF_INET, name);
+	fprintf(out, "add set " COMMANDS_TABLE "%s { type ipv4_addr; flags interval; }\n", name);
+	commands_set_name(id, AF_INET6, name);
+	fprintf(out, "add set " COMMANDS_TABLE "%s { type ipv6_addr; flags interval; }\n", name);
+}
+
+/* Whether a packet of the family can be of the rule's protocol. */
+static bool has_family(const struct rule *rule, uint8_t family)
+{
+	return rule->protocol != (family == AF_INET ? RULE_ICMPV6 : RULE_ICMP);
+}
+
+static void set_print(FILE *out, const struct rule *rule, const char *chain, const char *id, uint8_t family)
+{
+	char name[COMMANDS_SET_NAME];
+
+	if (!has_family(rule, family))
+		return;
+	commands_set_name(id, family, name);
+	fprintf(out, "add rule " COMMANDS_TABLE "%s %s %s @%s ", chain, family == AF_INET ? "ip" : "ip6",
+		rule->direction == RULE_EGRESS ? "daddr" : "saddr", name);
+	protocol_print(out, rule);
+	action_print(out, rule);
+}
+
 /* What has matched is known by its mark's group; the mark itself is of no more use in a chain of rules. */
 static void peer_print(FILE *out, const struct rule *rule, const char *chain, uint32_t group)
 {
@@ -140,8 +174,15 @@ char *commands_of_class(const struct ruleset *set, const char *name, uint32_t ma
 			rule_print(out, rule, chains[rule->direction], AF_INET);
 		if (family_count(rule, AF_INET6) > 0)
 			rule_print(out, rule, chains[rule->direction], AF_INET6);
-		for (size_t k = 0; k < rule->peer_count; k++)
-			peer_print(out, rule, chains[rule->direction], *groups++);
+		for (size_t k = 0; k < rule->peer_count; k++) {
+			if (rule->peers[k].kind != PEER_ADDRESS_SET) {
+				peer_print(out, rule, chains[rule->direction], *groups++);
+				continue;
+			}
+			commands_of_set(out, rule->peers[k].id);
+			set_print(out, rule, chains[rule->direction], rule->peers[k].id, AF_INET);
+			set_print(out, rule, chains[rule->direction], rule->peers[k].id, AF_INET6);
+		}
 	}
 	fprintf(out, "add rule " COMMANDS_TABLE "%s %s\n", chains[RULE_EGRESS], set->egress_open ? "accept" : "drop");
 	if (!set->internal_open)

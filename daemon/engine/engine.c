@@ -273,6 +273,9 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_USAGE:
 		inquiry_usage(message);
 		return;
+	case MESSAGE_ADDRESS_SET:
+		rules_take_set(message);
+		return;
 	case MESSAGE_RULES:
 		rules_take(message);
 		return;

@@ -175,6 +175,7 @@ enum { REVIEW_MAX = 4096 }; /* forgotten at a time */
 struct review {
 	const struct ruleset *set;
 	flow_peer_cb *peer;
+	rule_set_holds_cb *set_holds;
 	enum rule_direction direction;
 	uint8_t family;
 	size_t count;
@@ -237,7 +238,7 @@ static int review_cb(const struct nlmsghdr *header, void *data)
 	struct rule_packet packet = {
 		.direction = review->direction, .protocol = first.protocol,
 		.far = { .family = review->family, .prefix = review->family == AF_INET ? 32 : 128 },
-		.port = egress ? first.destination_port : second.source_port,
+		.port = egress ? first.destination_port : second.source_port, .set_holds = review->set_holds,
 	};
 	memcpy(packet.far.bytes, egress ? first.destination : first.source, review->family == AF_INET ? 4 : 16);
 	packet.peer = review->peer(&packet.far);
@@ -287,7 +288,7 @@ static int tuple_forget(uint8_t family, const struct tuple *tuple, struct error 
 	return 0;
 }
 
-int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, struct error *err)
+int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, rule_set_holds_cb *set_holds, struct error *err)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	struct review *review = malloc(sizeof *review);
@@ -298,7 +299,8 @@ int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set
 	for (size_t i = 0; result == 0 && i < sizeof families; i++)
 		for (int direction = RULE_EGRESS; result == 0 && direction <= RULE_INGRESS; direction++) {
 			do {
-				*review = (struct review){ .set = set, .peer = peer, .direction = (enum rule_direction)direction, .family = families[i] };
+				*review = (struct review){ .set = set, .peer = peer, .set_holds = set_holds, .direction = (enum rule_direction)direction,
+							   .family = families[i] };
 				result = review_list(review, families[i] == AF_INET ? (const void *)&ipv4 : ipv6, err);
 				for (size_t k = 0; result == 0 && k < review->count; k++)
 					result = tuple_forget(families[i], &review->tuples[k], err);

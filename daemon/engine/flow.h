@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "daemon/lib/rule.h"
+
 struct error;
 
 /*
@@ -20,8 +22,6 @@ int flow_destroy(uint32_t ipv4, const uint8_t ipv6[16], unsigned *ret_count, str
 /* Forgets tracked connections from and to the two addresses. */
 int flow_forget(uint32_t ipv4, const uint8_t ipv6[16], struct error *err);
 
-struct cidr;
-struct rule_groups;
 struct ruleset;
 
 /* What the container with this address is in; NULL: no container has it. */
@@ -32,6 +32,6 @@ typedef const struct rule_groups *flow_peer_cb(const struct cidr *address);
  * rules and published ports do not allow: their next packet is one of a new
  * connection, and refused. The others are not touched.
  */
-int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, struct error *err);
+int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, rule_set_holds_cb *set_holds, struct error *err);
 
 #endif

@@ -8,6 +8,8 @@
 
 #include "daemon/lib/error.h"
 
+enum { SMALL = 65536 }; /* bytes, which every socket takes */
+
 static void socket_cleanup(struct mnl_socket **socket)
 {
 	if (*socket != NULL)
@@ -24,6 +26,9 @@ int netlink_talk(int bus, const void *messages, size_t size, unsigned last, mnl_
 	if (socket == NULL || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == -1 ||
 	    setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == -1)
 		return error_errno(err, "cannot open a netlink socket");
+	int room = (int)size;
+	if (size > SMALL && setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) == -1)
+		return error_errno(err, "no room for %zu bytes in a netlink socket", size);
 	if (mnl_socket_sendto(socket, messages, size) == -1)
 		return error_errno(err, "cannot ask the kernel by netlink");
 

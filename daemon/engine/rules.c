@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/engine/netset.h"
 #include "daemon/engine/reply.h"
 #include "daemon/engine/subject.h"
+#include "daemon/engine/sweep.h"
+#include "daemon/lib/address_set.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/json.h"
@@ -17,25 +20,69 @@
 #include "daemon/lib/ruleset.h"
 
 /* The truth under way: protocol.h says when a list counts. */
-static bool open_list;
-static uint32_t frames;
+static struct list {
+	const char *what;
+	bool open, whole;
+	uint32_t frames;
+} sets = { .what = "address sets" }, rules = { .what = "rules" };
+
+static void list_begin(struct list *list)
+{
+	list->open = true;
+	list->whole = false;
+	list->frames = 0;
+}
+
+/* Whether all of it was seen. */
+static bool list_end(struct list *list, uint32_t count)
+{
+	if (list->open && list->frames != count)
+		log_error("the list of %s has %u entries, not %u as its end says; it is without effect", list->what, list->frames, count);
+	list->whole = list->open && list->frames == count;
+	list->open = false;
+	return list->whole;
+}
 
 void rules_begin(void)
 {
-	open_list = true;
-	frames = 0;
-	subject_sweep_begin();
+	list_begin(&sets);
+	list_begin(&rules);
+	netset_list_begin();
+	subject_list_begin();
 }
 
-static void list_end(uint32_t count)
+static int addresses_load(int fd, struct address_set *set, struct error *err)
 {
-	if (!open_list)
+	cleanup_free char *bytes = NULL;
+	size_t size;
+
+	if (fd_memory_read(fd, ADDRESS_SET_MAX * sizeof *set->addresses, &bytes, &size, err) == -1)
+		return -1;
+	return address_set_load(bytes, size, set, err);
+}
+
+void rules_take_set(const struct message *message)
+{
+	const struct address_set_message *named = message->payload;
+	struct address_set set = { 0 };
+	struct error err = ERROR_INIT;
+	int result = 0;
+
+	if (message->serial == 0 && named->id[0] == '\0') {
+		if (list_end(&sets, named->count))
+			netset_list_end();
 		return;
-	open_list = false;
-	if (frames != count)
-		log_error("the list of rules has %u entries, not %u as its end says; it is without effect", frames, count);
-	else
-		subject_sweep_end();
+	}
+	sets.frames += message->serial == 0;
+	if (!id_valid(named->id))
+		result = error_field(&err, "id", "an id is not 24 hexadecimal digits");
+	else if (message->fd == -1)
+		result = netset_forget(named->id, &err);
+	else if (addresses_load(message->fd, &set, &err) == -1 || netset_set(named->id, &set, &err) == -1)
+		result = -1;
+	if (result == 0)
+		result = subject_review_set(named->id, &err);
+	reply_now(message->serial, result, &err);
 }
 
 static int set_load(int fd, struct ruleset *set, struct error *err)
@@ -47,24 +94,28 @@ static int set_load(int fd, struct ruleset *set, struct error *err)
 
 void rules_take(const struct message *message)
 {
-	const struct rules_message *rules = message->payload;
-	struct subject_place where = { .ipv4 = rules->ipv4 };
+	const struct rules_message *told = message->payload;
+	struct subject_place where = { .ipv4 = told->ipv4 };
 	struct ruleset set = { 0 };
 	struct error err = ERROR_INIT;
 
-	if (message->serial == 0 && rules->id[0] == '\0') {
-		list_end(rules->count);
+	if (message->serial == 0 && told->id[0] == '\0') {
+		if (list_end(&rules, told->count)) {
+			subject_list_end();
+			if (sets.whole)
+				sweep_run();
+		}
 		return;
 	}
-	frames += message->serial == 0;
-	memcpy(where.groups.container, rules->id, sizeof rules->id);
-	memcpy(where.groups.project, rules->project, sizeof rules->project);
-	memcpy(where.groups.realm, rules->realm, sizeof rules->realm);
-	memcpy(where.ipv6, rules->ipv6, sizeof where.ipv6);
-	bool valid = id_valid(rules->id) && id_valid(rules->project) && id_valid(rules->realm);
+	rules.frames += message->serial == 0;
+	memcpy(where.groups.container, told->id, sizeof told->id);
+	memcpy(where.groups.project, told->project, sizeof told->project);
+	memcpy(where.groups.realm, told->realm, sizeof told->realm);
+	memcpy(where.ipv6, told->ipv6, sizeof where.ipv6);
+	bool valid = id_valid(told->id) && id_valid(told->project) && id_valid(told->realm);
 	int result = valid ? 0 : error_field(&err, "id", "an id is not 24 hexadecimal digits");
-	set.egress_open = rules->plain == 1;
-	if (result == 0 && rules->plain != 1)
+	set.egress_open = told->plain == 1;
+	if (result == 0 && told->plain != 1)
 		result = set_load(message->fd, &set, &err);
 	if (result == 0)
 		result = subject_apply(&where, &set, &err);

@@ -7,30 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/engine/address.h"
 #include "daemon/engine/class.h"
-#include "daemon/engine/commands.h"
-#include "daemon/engine/element.h"
 #include "daemon/engine/flow.h"
 #include "daemon/engine/group.h"
+#include "daemon/engine/netset.h"
 #include "daemon/engine/publish.h"
 #include "daemon/engine/tally.h"
 #include "daemon/engine/throttle.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/json.h"
 #include "daemon/lib/log.h"
-#include "daemon/lib/ruleset.h"
-
-struct subject {
-	struct subject *next;
-	struct subject_place where;
-	struct element_marks marks; /* as the kernel has them; its groups are held */
-	struct class *class;
-	struct published ports[RULESET_PORTS_MAX];
-	size_t port_count;
-	struct traffic traffic; /* of a new one none: what an earlier engine may have left goes with the sweep */
-	bool seen; /* by the sweep under way */
-};
 
 static struct subject *subjects;
 
@@ -62,6 +48,8 @@ static struct subject *subject_get(const struct subject_place *where, struct err
 		error_set(err, ENOMEM, "no memory for the rules of a container");
 		return NULL;
 	}
+	char peer[LINK_TEXT];
+	address_links(where->groups.container, subject->link, peer);
 	subject->where = *where;
 	subject->next = subjects;
 	subjects = subject;
@@ -87,10 +75,7 @@ static int ports_apply(struct subject *subject, const struct ruleset *set, struc
 
 static int traffic_apply(struct subject *subject, const struct traffic *traffic, struct error *err)
 {
-	char host[LINK_TEXT], peer[LINK_TEXT];
-
-	address_links(subject->where.groups.container, host, peer);
-	if (throttle_change(host, &subject->traffic, traffic, err) == -1)
+	if (throttle_change(subject->link, &subject->traffic, traffic, err) == -1)
 		return -1;
 	subject->traffic = *traffic;
 	return 0;
@@ -114,10 +99,7 @@ static void marks_drop(const struct element_marks *marks)
 static int marks_apply(struct subject *subject, const struct class *class, struct error *err)
 {
 	struct element_marks marks = { .class = class->mark };
-	char host[LINK_TEXT], peer[LINK_TEXT];
-
-	address_links(subject->where.groups.container, host, peer);
-	if (marks_hold(&subject->where.groups, &marks, err) == -1 || element_marks_set(host, &subject->marks, &marks, err) == -1) {
+	if (marks_hold(&subject->where.groups, &marks, err) == -1 || element_marks_set(subject->link, &subject->marks, &marks, err) == -1) {
 		marks_drop(&marks);
 		return -1;
 	}
@@ -126,9 +108,18 @@ static int marks_apply(struct subject *subject, const struct class *class, struc
 	return 0;
 }
 
+static int review(const struct subject *subject, struct error *err)
+{
+	struct ruleset set = subject->class->set;
+
+	memcpy(set.ports, subject->ports, sizeof set.ports);
+	set.port_count = subject->port_count;
+	return flow_review(subject->where.ipv4, subject->where.ipv6, &set, far_groups, netset_holds, err);
+}
+
 int subject_apply(const struct subject_place *where, struct ruleset *set, struct error *err)
 {
-	struct ruleset ports = *set; /* its ports stay ours when a class takes the rules */
+	struct ruleset ports = *set; /* its ports and limits stay ours when a class takes the rules */
 	struct class *class = class_get(set, err);
 	struct subject *subject = class == NULL ? NULL : subject_get(where, err);
 	int result = subject == NULL ? -1 : 0;
@@ -145,9 +136,7 @@ int subject_apply(const struct subject_place *where, struct ruleset *set, struct
 		subject->class = class;
 		subject->seen = true;
 		result = ports_apply(subject, &ports, err);
-		ports.rules = class->set.rules;
-		ports.rule_count = class->set.rule_count;
-		if (!same && flow_review(where->ipv4, where->ipv6, &ports, far_groups, err) == -1)
+		if (!same && review(subject, err) == -1)
 			result = -1;
 		class_put(before);
 	} else {
@@ -159,13 +148,11 @@ int subject_apply(const struct subject_place *where, struct ruleset *set, struct
 
 static void subject_remove(struct subject **link)
 {
-	char host[LINK_TEXT], peer[LINK_TEXT];
 	struct subject *subject = *link;
 	struct ruleset nothing = { 0 };
 	struct error err = ERROR_INIT;
 
-	address_links(subject->where.groups.container, host, peer);
-	if (element_marks_set(host, &subject->marks, &(struct element_marks){ 0 }, &err) == -1 || ports_apply(subject, &nothing, &err) == -1 ||
+	if (element_marks_set(subject->link, &subject->marks, &(struct element_marks){ 0 }, &err) == -1 || ports_apply(subject, &nothing, &err) == -1 ||
 	    traffic_apply(subject, &nothing.traffic, &err) == -1)
 		log_error("%s", err.message);
 	*link = subject->next;
@@ -183,162 +170,44 @@ void subject_forget(const char *id)
 		}
 }
 
-/* -- what nobody has named -- */
-
-void subject_sweep_begin(void)
+void subject_list_begin(void)
 {
 	for (struct subject *subject = subjects; subject != NULL; subject = subject->next)
 		subject->seen = false;
 }
 
-static void chain_look(const char *name, void *data)
+void subject_list_end(void)
 {
-	if ((strncmp(name, "e_", 2) != 0 && strncmp(name, "i_", 2) != 0) || strlen(name) != CLASS_NAME + 1)
-		return;
-	if (class_of_name(name + 2) == NULL)
-		fprintf(data, "destroy chain " COMMANDS_TABLE "%s\n", name);
-}
-
-/* After both chains that use it. */
-static void set_look(const char *name, void *data)
-{
-	if (strncmp(name, "e_", 2) == 0 && strlen(name) == CLASS_NAME + 1 && class_of_name(name + 2) == NULL)
-		fprintf(data, "destroy set " COMMANDS_TABLE "f_%s\ndestroy counter " COMMANDS_TABLE "f_%s\n", name + 2, name + 2);
-}
-
-static void mark_look(const char *map, const uint8_t *key, size_t size, FILE *out)
-{
-	uint32_t mark;
-
-	if (size < sizeof mark)
-		return;
-	memcpy(&mark, key, sizeof mark);
-	if (class_of_mark(mark) == NULL)
-		fprintf(out, "destroy element " COMMANDS_TABLE "%s { 0x%08x }\n", map, mark);
-}
-
-static void egress_look(const uint8_t *key, size_t size, void *data)
-{
-	mark_look("egress_of", key, size, data);
-}
-
-static void ingress_look(const uint8_t *key, size_t size, void *data)
-{
-	mark_look("ingress_of", key, size, data);
-}
-
-static const struct subject *subject_of_link(const uint8_t *link)
-{
-	char host[LINK_TEXT], peer[LINK_TEXT];
-
-	for (const struct subject *subject = subjects; subject != NULL; subject = subject->next) {
-		address_links(subject->where.groups.container, host, peer);
-		if (strcmp(host, (const char *)link) == 0)
-			return subject;
-	}
-	return NULL;
-}
-
-static void link_look(const char *map, const uint8_t *key, size_t size, FILE *out)
-{
-	if (size >= LINK_TEXT && key[LINK_TEXT - 1] == '\0' && subject_of_link(key) == NULL)
-		fprintf(out, "destroy element " COMMANDS_TABLE "%s { \"%s\" }\n", map, (const char *)key);
-}
-
-static void class_look(const uint8_t *key, size_t size, void *data)
-{
-	link_look("class", key, size, data);
-}
-
-static void realm_look(const uint8_t *key, size_t size, void *data)
-{
-	link_look("realm_of", key, size, data);
-}
-
-struct limit_walk {
-	enum traffic_kind kind;
-	FILE *out;
-};
-
-static void limit_look(const char *link, uint64_t packets, uint64_t bytes, void *data)
-{
-	const struct limit_walk *walk = data;
-
-	(void)packets;
-	(void)bytes;
-	const struct subject *subject = subject_of_link((const uint8_t *)link);
-	if (subject == NULL || subject->traffic.limits[walk->kind] == 0)
-		fprintf(walk->out, "destroy element " COMMANDS_TABLE "%s { \"%s\" }\n", throttle_set(walk->kind), link);
-}
-
-static int limits_look(FILE *out, struct error *err)
-{
-	for (enum traffic_kind kind = 0; kind < TRAFFIC_KINDS; kind++) {
-		struct limit_walk walk = { .kind = kind, .out = out };
-		if (throttle_set(kind) != NULL && tally_links(throttle_set(kind), limit_look, &walk, err) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-/* A mark, then a link. */
-static void members_look(const uint8_t *key, size_t size, void *data)
-{
-	uint32_t mark;
-
-	if (size < sizeof mark + LINK_TEXT || key[sizeof mark + LINK_TEXT - 1] != '\0')
-		return;
-	memcpy(&mark, key, sizeof mark);
-	const struct subject *subject = subject_of_link(key + sizeof mark);
-	if (subject == NULL || (mark != subject->marks.container && mark != subject->marks.project && mark != subject->marks.realm))
-		fprintf(data, "destroy element " COMMANDS_TABLE "members { 0x%08x . \"%s\" }\n", mark, (const char *)key + sizeof mark);
-}
-
-/* Two words: protocol, port; each padded to four bytes. */
-static void publish_look(const uint8_t *key, size_t size, void *data)
-{
-	if (size < 6)
-		return;
-	struct published port = { .protocol = key[0] == IPPROTO_UDP ? RULE_UDP : RULE_TCP, .host_port = (uint16_t)(key[4] << 8 | key[5]) };
-	for (const struct subject *subject = subjects; subject != NULL; subject = subject->next)
-		for (size_t i = 0; i < subject->port_count; i++)
-			if (subject->ports[i].protocol == port.protocol && subject->ports[i].host_port == port.host_port)
-				return;
-	for (int family = 4; family <= 6; family += 2)
-		fprintf(data, "destroy element " COMMANDS_TABLE "publish%d { %s . %u }\n", family, rule_protocol_name(port.protocol), port.host_port);
-}
-
-static void counter_look(const char *name, uint64_t packets, uint64_t bytes, void *data)
-{
-	(void)packets;
-	(void)bytes;
-	if (strncmp(name, "r_", 2) == 0 && strlen(name) == ID_TEXT + 1 && !class_has_rule(name + 2))
-		fprintf(data, "destroy counter " COMMANDS_TABLE "%s\n", name);
-}
-
-void subject_sweep_end(void)
-{
-	struct error err = ERROR_INIT;
-	char *text = NULL;
-	size_t size = 0;
-
 	for (struct subject **link = &subjects; *link != NULL;)
 		if ((*link)->seen)
 			link = &(*link)->next;
 		else
 			subject_remove(link);
-	FILE *out = open_memstream(&text, &size);
-	if (out == NULL)
-		return;
-	/* In this order: a chain goes when nothing leads there, a counter when no rule has it. */
-	if (tally_elements("class", class_look, out, &err) == -1 || tally_elements("realm_of", realm_look, out, &err) == -1 ||
-	    tally_elements("members", members_look, out, &err) == -1 || tally_elements("egress_of", egress_look, out, &err) == -1 ||
-	    tally_elements("ingress_of", ingress_look, out, &err) == -1 || limits_look(out, &err) == -1 || tally_elements("publish4", publish_look, out, &err) == -1 ||
-	    tally_chains(chain_look, out, &err) == -1 || tally_chains(set_look, out, &err) == -1 || tally_counters(counter_look, out, &err) == -1)
-		log_error("%s", err.message);
-	if (fclose(out) == 0 && size > 0)
-		class_unused_remove(text);
-	free(text);
+}
+
+const struct subject *subject_of_link(const char *link)
+{
+	const struct subject *subject = subjects;
+
+	while (subject != NULL && strcmp(subject->link, link) != 0)
+		subject = subject->next;
+	return subject;
+}
+
+bool subject_publishes(const struct published *port)
+{
+	for (const struct subject *subject = subjects; subject != NULL; subject = subject->next)
+		if (publish_takes(port, subject->ports, subject->port_count))
+			return true;
+	return false;
+}
+
+int subject_review_set(const char *id, struct error *err)
+{
+	for (const struct subject *subject = subjects; subject != NULL; subject = subject->next)
+		if (subject->class != NULL && class_names_set(subject->class, id) && review(subject, err) == -1)
+			return -1;
+	return 0;
 }
 
 /* -- counts -- */
@@ -364,10 +233,7 @@ static void counter_take(const char *name, uint64_t packets, uint64_t bytes, voi
 
 static int traffic_count(const struct subject *subject, json_t *counts, struct error *err)
 {
-	char host[LINK_TEXT], peer[LINK_TEXT];
-
-	address_links(subject->where.groups.container, host, peer);
-	return traffic_none(&subject->traffic) ? 0 : throttle_count(host, counts, err);
+	return traffic_none(&subject->traffic) ? 0 : throttle_count(subject->link, counts, err);
 }
 
 int subject_count(const char *id, struct error *err)

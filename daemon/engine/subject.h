@@ -10,18 +10,33 @@
 #ifndef BULKHEAD_SUBJECT_H
 #define BULKHEAD_SUBJECT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/lib/rule.h"
+#include "daemon/engine/address.h"
+#include "daemon/engine/element.h"
+#include "daemon/lib/ruleset.h"
 
+struct class;
 struct error;
-struct ruleset;
 
 /* Where a container is. */
 struct subject_place {
 	struct rule_groups groups;
 	uint32_t ipv4; /* network byte order */
 	uint8_t ipv6[16];
+};
+
+struct subject {
+	struct subject *next;
+	struct subject_place where;
+	char link[LINK_TEXT];       /* the host's end */
+	struct element_marks marks; /* as the kernel has them; its groups are held */
+	struct class *class;        /* NULL: its rules could not be put in force */
+	struct published ports[RULESET_PORTS_MAX];
+	size_t port_count;
+	struct traffic traffic; /* of a new one none: what an earlier engine may have left goes with the sweep */
+	bool seen; /* by the sweep under way */
 };
 
 /*
@@ -33,9 +48,18 @@ int subject_apply(const struct subject_place *where, struct ruleset *set, struct
 /* Without rules nothing of it passes. Unknown: nothing to do. */
 void subject_forget(const char *id);
 
-/* Between them every container is named that has rules; the others are forgotten, and what an earlier engine left is removed. */
-void subject_sweep_begin(void);
-void subject_sweep_end(void);
+/* Between them every container is named that has rules; the others are forgotten. What an earlier engine left is for sweep.h. */
+void subject_list_begin(void);
+void subject_list_end(void);
+
+/* NULL: none. */
+const struct subject *subject_of_link(const char *link);
+
+/* Whether this port of the host leads to any. */
+bool subject_publishes(const struct published *port);
+
+/* The addresses of a set have changed: ends the flows that rules which name it do not allow any more. -1 with err. */
+int subject_review_set(const char *id, struct error *err);
 
 /* Packets and bytes of a container's rules, and of what its limits have dropped: {"<rule>": [packets, bytes], "connections": ...}. A file; -1 with err. */
 int subject_count(const char *id, struct error *err);

@@ -20,7 +20,7 @@
 struct walk {
 	union {
 		tally_counter_cb *counter;
-		tally_chain_cb *chain;
+		tally_name_cb *name;
 		tally_element_cb *element;
 		tally_link_cb *link;
 	};
@@ -61,19 +61,42 @@ static int chain_cb(const struct nlmsghdr *header, void *data)
 
 	if (chain != NULL && nftnl_chain_nlmsg_parse(header, chain) == 0 &&
 	    strcmp(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), FIREWALL_TABLE) == 0)
-		walk->chain(nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME), walk->data);
+		walk->name(nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME), walk->data);
 	nftnl_chain_free(chain);
 	return MNL_CB_OK;
 }
 
-int tally_chains(tally_chain_cb *cb, void *data, struct error *err)
+int tally_chains(tally_name_cb *cb, void *data, struct error *err)
 {
 	_Alignas(struct nlmsghdr) char buffer[1024];
-	struct walk walk = { .chain = cb, .data = data };
+	struct walk walk = { .name = cb, .data = data };
 	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETCHAIN, NFPROTO_INET, NLM_F_DUMP, 1);
 
 	if (netlink_talk(NETLINK_NETFILTER, header, header->nlmsg_len, 0, chain_cb, &walk, err) == -1)
 		return error_wrap(err, "cannot list the firewall's chains");
+	return 0;
+}
+
+static int set_cb(const struct nlmsghdr *header, void *data)
+{
+	const struct walk *walk = data;
+	struct nftnl_set *set = nftnl_set_alloc();
+
+	if (set != NULL && nftnl_set_nlmsg_parse(header, set) == 0 && strcmp(nftnl_set_get_str(set, NFTNL_SET_TABLE), FIREWALL_TABLE) == 0)
+		walk->name(nftnl_set_get_str(set, NFTNL_SET_NAME), walk->data);
+	nftnl_set_free(set);
+	return MNL_CB_OK;
+}
+
+int tally_sets(tally_name_cb *cb, void *data, struct error *err)
+{
+	_Alignas(struct nlmsghdr) char buffer[1024];
+	struct walk walk = { .name = cb, .data = data };
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSET, NFPROTO_INET, NLM_F_DUMP, 1);
+
+	mnl_attr_put_strz(header, NFTA_SET_TABLE, FIREWALL_TABLE);
+	if (netlink_talk(NETLINK_NETFILTER, header, header->nlmsg_len, 0, set_cb, &walk, err) == -1)
+		return error_wrap(err, "cannot list the firewall's sets");
 	return 0;
 }
 

@@ -52,6 +52,21 @@ int fd_memory(const char *what, const void *data, size_t size, struct error *err
 	return fd_steal(&fd);
 }
 
+int fd_memory_read(int fd, size_t max, char **ret_data, size_t *ret_size, struct error *err)
+{
+	struct stat status;
+
+	if (fd == -1 || fstat(fd, &status) == -1 || status.st_size < 0 || (size_t)status.st_size > max)
+		return error_set(err, EBADMSG, "the file that belongs to a message is missing or too large");
+	size_t size = (size_t)status.st_size;
+	cleanup_free char *data = malloc(size + 1);
+	if (data == NULL || pread(fd, data, size, 0) != (ssize_t)size)
+		return error_set(err, data == NULL ? ENOMEM : EIO, "the file that belongs to a message cannot be read");
+	*ret_data = steal_pointer(&data);
+	*ret_size = size;
+	return 0;
+}
+
 int file_read(const char *path, size_t max, char **ret_text, size_t *ret_size, struct error *err)
 {
 	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

@@ -55,6 +55,9 @@ int fd_write_full(int fd, const void *buffer, size_t size);
 /* A file in memory with this content, at its beginning, to be handed to another process. what is for messages and for /proc. */
 int fd_memory(const char *what, const void *data, size_t size, struct error *err);
 
+/* What another process has handed over, of at most max bytes, whatever was read of it before. The caller frees *ret_data. */
+int fd_memory_read(int fd, size_t max, char **ret_data, size_t *ret_size, struct error *err);
+
 /*
  * Reads a whole file of at most max bytes (EFBIG if longer) into fresh memory
  * with a NUL behind the last byte. The caller frees *ret_text.

@@ -5,8 +5,6 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -42,19 +40,10 @@ json_t *json_parse(const char *text, size_t size, struct error *err)
 
 json_t *json_read_fd(int fd, size_t max, struct error *err)
 {
-	struct stat status;
+	cleanup_free char *text = NULL;
+	size_t size;
 
-	if (fd == -1 || fstat(fd, &status) == -1 || status.st_size < 0 || (size_t)status.st_size > max) {
-		error_set(err, EBADMSG, "the file that belongs to a message is missing or too large");
-		return NULL;
-	}
-	size_t size = (size_t)status.st_size;
-	cleanup_free char *text = malloc(size + 1);
-	if (text == NULL || pread(fd, text, size, 0) != (ssize_t)size) {
-		error_set(err, text == NULL ? ENOMEM : EIO, "the file that belongs to a message cannot be read");
-		return NULL;
-	}
-	return json_parse(text, size, err);
+	return fd_memory_read(fd, max, &text, &size, err) == -1 ? NULL : json_parse(text, size, err);
 }
 
 int json_memory(const char *what, const json_t *object, struct error *err)

@@ -73,6 +73,7 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 	[MESSAGE_COPY_REPLY] = { sizeof(struct copy_reply_message), { { 0 } } },
 	[MESSAGE_RULES] = { sizeof(struct rules_message),
 			    { TEXT(rules_message, id), TEXT(rules_message, project), TEXT(rules_message, realm) } },
+	[MESSAGE_ADDRESS_SET] = { sizeof(struct address_set_message), { TEXT(address_set_message, id) } },
 	[MESSAGE_ACCESS] = { sizeof(struct access_message), { { 0 } } },
 	[MESSAGE_RULES_COUNT] = { sizeof(struct container_id_message), { TEXT(container_id_message, id) } },
 	[MESSAGE_RULES_COUNT_REPLY] = { 0, { { 0 } } },

@@ -94,6 +94,8 @@ enum message_type {
 	MESSAGE_RULES_COUNT,       /* struct container_id_message; api -> engine */
 	MESSAGE_RULES_COUNT_REPLY, /* no payload + fd of a file: JSON, {"<rule>": [packets, bytes]} */
 	MESSAGE_ACCESS,            /* struct access_message + fd of a file with JSON (access.h); api -> engine: in force from now on; RESULT */
+	MESSAGE_ADDRESS_SET,       /* struct address_set_message + fd of a file with its addresses (address_set.h): in force from now on, also for flows that
+				    * stand; without fd: it is gone; api -> engine; RESULT. Without serial: the truth, before the rules */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -171,6 +173,13 @@ struct rules_message {
 	uint32_t ipv4;       /* network byte order */
 	uint8_t ipv6[16];
 	uint32_t plain;      /* 1: no rules, no published ports, all the outside is open; there is no file */
+	uint32_t count;      /* of the end: frames before it */
+};
+
+/* One with empty id ends the truth about address sets: what was not named is gone. */
+struct address_set_message {
+	char id[ID_TEXT];
+	char reserved[3];
 	uint32_t count;      /* of the end: frames before it */
 };
 

@@ -21,6 +21,7 @@ static const char *const protocols[] = {
 	[RULE_ANY] = "any", [RULE_TCP] = "tcp", [RULE_UDP] = "udp", [RULE_ICMP] = "icmp", [RULE_ICMPV6] = "icmpv6",
 	[RULE_PROTOCOLS] = NULL,
 };
+static const char *const peer_keys[] = { [PEER_CONTAINER] = "containers", [PEER_PROJECT] = "projects", [PEER_ADDRESS_SET] = "address_sets" };
 static const uint8_t numbers[RULE_PROTOCOLS] = {
 	[RULE_TCP] = IPPROTO_TCP, [RULE_UDP] = IPPROTO_UDP, [RULE_ICMP] = IPPROTO_ICMP, [RULE_ICMPV6] = IPPROTO_ICMPV6,
 };
@@ -43,6 +44,11 @@ const char *rule_protocol_name(enum rule_protocol protocol)
 uint8_t rule_protocol_number(enum rule_protocol protocol)
 {
 	return numbers[protocol];
+}
+
+const char *rule_peer_key(enum rule_peer_kind kind)
+{
+	return peer_keys[kind];
 }
 
 static int word_find(const char *const *words, const char *word)
@@ -172,14 +178,14 @@ static int addresses_read(json_t *list, const char *path, struct rule *rule, str
 }
 
 /* Ids of list, each once. */
-static int peers_read(json_t *list, const char *path, const char *key, bool project, struct rule *rule, struct error *err)
+static int peers_read(json_t *list, const char *path, enum rule_peer_kind kind, struct rule *rule, struct error *err)
 {
 	char field[96];
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		struct rule_peer peer = { .project = project };
+		struct rule_peer peer = { .kind = kind };
 		bool known = false;
-		snprintf(field, sizeof field, "%s.%s[%zu]", path, key, i);
+		snprintf(field, sizeof field, "%s.%s[%zu]", path, peer_keys[kind], i);
 		if (json_read_string(json_array_get(list, i), field, 1, ID_TEXT - 1, peer.id, err) == -1)
 			return -1;
 		if (!id_valid(peer.id))
@@ -187,7 +193,7 @@ static int peers_read(json_t *list, const char *path, const char *key, bool proj
 		for (size_t k = 0; !known && k < rule->peer_count; k++)
 			known = strcmp(rule->peers[k].id, peer.id) == 0;
 		if (!known && rule->peer_count == RULE_PEERS_MAX)
-			return error_field(err, field, "%s is one too many: containers and projects of a rule are at most %d", field, RULE_PEERS_MAX);
+			return error_field(err, field, "%s is one too many: containers, projects and address sets of a rule are at most %d", field, RULE_PEERS_MAX);
 		if (!known)
 			rule->peers[rule->peer_count++] = peer;
 	}
@@ -296,7 +302,7 @@ static int families_check(const char *path, const struct rule *rule, struct erro
 int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct error *err)
 {
 	char direction[WORD_TEXT] = "", action[WORD_TEXT] = "", protocol[WORD_TEXT] = "any", expires[TIME_ROOM] = "";
-	json_t *addresses = NULL, *ports = NULL, *containers = NULL, *projects = NULL;
+	json_t *addresses = NULL, *ports = NULL, *peers[PEER_KINDS] = { NULL };
 	int d, a, p;
 	struct rule rule = { .priority = RULE_PRIORITY_DEFAULT, .enabled = true };
 	const struct json_field fields[] = {
@@ -305,8 +311,9 @@ int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct er
 		{ "action", JSON_KIND_STRING, true, 1, sizeof action - 1, action, NULL },
 		{ "protocol", JSON_KIND_STRING, false, 1, sizeof protocol - 1, protocol, NULL },
 		{ "addresses", JSON_KIND_ARRAY, false, 0, RULE_ADDRESSES_MAX, &addresses, NULL },
-		{ "containers", JSON_KIND_ARRAY, false, 0, RULE_PEERS_MAX, &containers, NULL },
-		{ "projects", JSON_KIND_ARRAY, false, 0, RULE_PEERS_MAX, &projects, NULL },
+		{ peer_keys[PEER_CONTAINER], JSON_KIND_ARRAY, false, 0, RULE_PEERS_MAX, &peers[PEER_CONTAINER], NULL },
+		{ peer_keys[PEER_PROJECT], JSON_KIND_ARRAY, false, 0, RULE_PEERS_MAX, &peers[PEER_PROJECT], NULL },
+		{ peer_keys[PEER_ADDRESS_SET], JSON_KIND_ARRAY, false, 0, RULE_PEERS_MAX, &peers[PEER_ADDRESS_SET], NULL },
 		{ "ports", JSON_KIND_ARRAY, false, 0, RULE_PORTS_MAX, &ports, NULL },
 		{ "priority", JSON_KIND_INTEGER, false, 0, RULE_PRIORITY_MAX, &rule.priority, NULL },
 		{ "comment", JSON_KIND_STRING, false, 0, RULE_COMMENT_MAX, rule.comment, NULL },
@@ -322,10 +329,12 @@ int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct er
 	rule.direction = (enum rule_direction)d;
 	rule.action = (enum rule_action)a;
 	rule.protocol = (enum rule_protocol)p;
-	if (id_read(path, &rule, err) == -1 || addresses_read(addresses, path, &rule, err) == -1 ||
-	    peers_read(containers, path, "containers", false, &rule, err) == -1 ||
-	    peers_read(projects, path, "projects", true, &rule, err) == -1 || ports_read(ports, path, &rule, err) == -1 ||
-	    families_check(path, &rule, err) == -1 || expiry_read(expires, path, &rule.expires_ms, err) == -1)
+	if (id_read(path, &rule, err) == -1 || addresses_read(addresses, path, &rule, err) == -1 || ports_read(ports, path, &rule, err) == -1)
+		return -1;
+	for (enum rule_peer_kind kind = 0; kind < PEER_KINDS; kind++)
+		if (peers_read(peers[kind], path, kind, &rule, err) == -1)
+			return -1;
+	if (families_check(path, &rule, err) == -1 || expiry_read(expires, path, &rule.expires_ms, err) == -1)
 		return -1;
 	*ret_rule = rule;
 	return 0;
@@ -343,35 +352,47 @@ static json_t *expiry_json(int64_t ms)
 	return json_string(text);
 }
 
+static json_t *peers_json(const struct rule *rule, enum rule_peer_kind kind)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < rule->peer_count; i++)
+		if (rule->peers[i].kind == kind)
+			json_array_append_new(list, json_string(rule->peers[i].id));
+	return list;
+}
+
 json_t *rule_json(const struct rule *rule)
 {
-	json_t *addresses = json_array(), *ports = json_array(), *peers[] = { json_array(), json_array() };
+	json_t *addresses = json_array(), *ports = json_array();
 	char text[CIDR_TEXT];
 
 	for (size_t i = 0; i < rule->address_count; i++) {
 		cidr_format(&rule->addresses[i], text);
 		json_array_append_new(addresses, json_string(text));
 	}
-	for (size_t i = 0; i < rule->peer_count; i++)
-		json_array_append_new(peers[rule->peers[i].project], json_string(rule->peers[i].id));
 	for (size_t i = 0; i < rule->port_count; i++) {
 		const struct port_range *range = &rule->ports[i];
 		snprintf(text, sizeof text, range->first == range->last ? "%u" : "%u-%u", range->first, range->last);
 		json_array_append_new(ports, json_string(text));
 	}
-	json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:s, s:b}", "id", rule->id, "direction",
+	json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:s, s:b}", "id", rule->id, "direction",
 				   directions[rule->direction], "action", actions[rule->action], "protocol", protocols[rule->protocol],
-				   "addresses", addresses, "containers", peers[false], "projects", peers[true], "ports", ports, "priority",
-				   (json_int_t)rule->priority, "comment", rule->comment, "enabled", (int)rule->enabled);
+				   "addresses", addresses, "ports", ports, "priority", (json_int_t)rule->priority, "comment", rule->comment,
+				   "enabled", (int)rule->enabled);
+	for (enum rule_peer_kind kind = 0; kind < PEER_KINDS; kind++)
+		json_object_set_new(object, peer_keys[kind], peers_json(rule, kind));
 	json_t *expires = expiry_json(rule->expires_ms);
 	if (expires != NULL)
 		json_object_set_new(object, "expires_at", expires);
 	return object;
 }
 
-static bool is_in(const struct rule_groups *groups, const struct rule_peer *peer)
+static bool is_peer(const struct rule_packet *packet, const struct rule_peer *peer)
 {
-	return strcmp(peer->project ? groups->project : groups->container, peer->id) == 0;
+	if (peer->kind == PEER_ADDRESS_SET)
+		return packet->set_holds != NULL && packet->set_holds(peer->id, &packet->far, packet->data);
+	return packet->peer != NULL && strcmp(peer->kind == PEER_PROJECT ? packet->peer->project : packet->peer->container, peer->id) == 0;
 }
 
 bool rule_matches(const struct rule *rule, const struct rule_packet *packet)
@@ -382,8 +403,8 @@ bool rule_matches(const struct rule *rule, const struct rule_packet *packet)
 		return false;
 	for (size_t i = 0; !found && i < rule->address_count; i++)
 		found = cidr_holds(&rule->addresses[i], &packet->far);
-	for (size_t i = 0; !found && packet->peer != NULL && i < rule->peer_count; i++)
-		found = is_in(packet->peer, &rule->peers[i]);
+	for (size_t i = 0; !found && i < rule->peer_count; i++)
+		found = is_peer(packet, &rule->peers[i]);
 	if (!found || rule->port_count == 0)
 		return found;
 	for (size_t i = 0; i < rule->port_count; i++)

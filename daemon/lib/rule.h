@@ -33,9 +33,11 @@ enum rule_direction { RULE_EGRESS, RULE_INGRESS, RULE_DIRECTIONS };
 enum rule_action { RULE_ALLOW, RULE_DENY, RULE_REJECT, RULE_LOG, RULE_ACTIONS }; /* LOG: and goes on to the next */
 enum rule_protocol { RULE_ANY, RULE_TCP, RULE_UDP, RULE_ICMP, RULE_ICMPV6, RULE_PROTOCOLS };
 
-/* A container, or each of a project, of the same realm. */
+/* Of the same realm: a container, each of a project, or all addresses of a set (address_set.h). */
+enum rule_peer_kind { PEER_CONTAINER, PEER_PROJECT, PEER_ADDRESS_SET, PEER_KINDS };
+
 struct rule_peer {
-	bool project;
+	enum rule_peer_kind kind;
 	char id[ID_TEXT];
 };
 
@@ -56,7 +58,7 @@ struct rule {
 	enum rule_protocol protocol;
 	size_t address_count, port_count, peer_count;
 	struct cidr addresses[RULE_ADDRESSES_MAX]; /* of the far end; none holds another */
-	struct rule_peer peers[RULE_PEERS_MAX];    /* who else may be the far end, wherever its addresses are */
+	struct rule_peer peers[RULE_PEERS_MAX];    /* who else may be the far end */
 	struct port_range ports[RULE_PORTS_MAX];   /* of the destination; in order, none touches another */
 	int64_t priority;                          /* lower ones come first */
 	char comment[RULE_COMMENT_MAX + 1];
@@ -69,12 +71,17 @@ struct rule_groups {
 	char container[ID_TEXT], project[ID_TEXT], realm[ID_TEXT];
 };
 
+/* Whether an address, of full length, is in the set with this id. */
+typedef bool rule_set_holds_cb(const char *id, const struct cidr *address, void *data);
+
 struct rule_packet {
 	enum rule_direction direction;
 	uint8_t protocol;  /* IPPROTO_... */
 	struct cidr far;   /* full length */
 	uint16_t port;     /* of the destination; 0: it has none */
 	const struct rule_groups *peer; /* the far end is a container; NULL: it is not */
+	rule_set_holds_cb *set_holds; /* NULL: no set holds it */
+	void *data;        /* of set_holds */
 };
 
 /*
@@ -98,6 +105,9 @@ bool cidr_holds(const struct cidr *outer, const struct cidr *inner);
 const char *rule_direction_name(enum rule_direction direction);
 const char *rule_action_name(enum rule_action action);
 const char *rule_protocol_name(enum rule_protocol protocol);
+
+/* The key of a rule's list of such peers: "containers", "projects", "address_sets". */
+const char *rule_peer_key(enum rule_peer_kind kind);
 
 /* -1: none is called so. */
 int rule_direction_find(const char *name);

@@ -51,6 +51,7 @@ static const struct {
 	{ MESSAGE_SNAPSHOT_SYNC, sizeof(struct container_id_message) },
 	{ MESSAGE_RULES, sizeof(struct rules_message) },
 	{ MESSAGE_RULES_COUNT, sizeof(struct container_id_message) },
+	{ MESSAGE_ADDRESS_SET, sizeof(struct address_set_message) },
 	{ MESSAGE_ACCESS, sizeof(struct access_message) },
 	{ MESSAGE_RULES_COUNT_REPLY, 0 },
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/engine/throttle.c daemon/engine/subject.c daemon/engine/class.c daemon/engine/group.c daemon/engine/commands.c daemon/engine/publish.c daemon/engine/address.c -lcrypto
+// link: daemon/engine/throttle.c daemon/engine/subject.c daemon/engine/sweep.c daemon/engine/netset.c daemon/engine/class.c daemon/engine/group.c daemon/engine/commands.c daemon/engine/publish.c daemon/engine/address.c -lcrypto
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -10,7 +10,10 @@
 #include "daemon/engine/element.h"
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/flow.h"
+#include "daemon/engine/fill.h"
+#include "daemon/engine/netset.h"
 #include "daemon/engine/subject.h"
+#include "daemon/engine/sweep.h"
 #include "daemon/engine/tally.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/json.h"
@@ -21,6 +24,7 @@
 #define PROJECT "333333333333333333333333"
 #define REALM "444444444444444444444444"
 #define RULE "aaaaaaaaaaaaaaaaaaaaaaaa"
+#define SET "bbbbbbbbbbbbbbbbbbbbbbbb"
 #define DENY "{\"id\":\"" RULE "\",\"direction\":\"egress\",\"action\":\"deny\",\"protocol\":\"tcp\",\"ports\":[\"25\"]}"
 #define RULES "{\"egress_open\":true,\"rules\":[" DENY "],\"ports\":[]}"
 #define PLAIN "{\"egress_open\":true,\"rules\":[],\"ports\":[]}"
@@ -33,6 +37,8 @@ static struct {
 	uint32_t marks[2]; /* of links that end in 1 and in 2 */
 	struct element_marks groups[2];
 	const struct rule_groups *peer; /* of 10.0.0.5 */
+	size_t filled; /* networks of the set that was filled last */
+	bool holds;    /* what the last review found of 192.0.2.7 in SET */
 	bool fails;
 	char chain[32];
 } kernel;
@@ -59,11 +65,12 @@ int element_marks_set(const char *link, const struct element_marks *before, cons
 	return 0;
 }
 
-int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, struct error *e)
+int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, rule_set_holds_cb *set_holds, struct error *e)
 {
-	struct cidr far = { .family = AF_INET, .prefix = 32, .bytes = { 10, 0, 0, 5 } };
+	struct cidr far = { .family = AF_INET, .prefix = 32, .bytes = { 10, 0, 0, 5 } }, listed = { .family = AF_INET, .prefix = 32, .bytes = { 192, 0, 2, 7 } };
 
 	kernel.peer = peer(&far);
+	kernel.holds = set_holds(SET, &listed, NULL);
 	(void)ipv4;
 	(void)ipv6;
 	(void)set;
@@ -80,12 +87,30 @@ int tally_counters(tally_counter_cb *cb, void *data, struct error *e)
 	return 0;
 }
 
-int tally_chains(tally_chain_cb *cb, void *data, struct error *e)
+int tally_chains(tally_name_cb *cb, void *data, struct error *e)
 {
 	(void)e;
 	cb("egress", data);
 	cb("e_0123456789abcdef", data);
 	return 0;
+}
+
+int tally_sets(tally_name_cb *cb, void *data, struct error *e)
+{
+	(void)e;
+	cb("live", data);
+	cb("f_0123456789abcdef", data);
+	cb("a4_" SET, data);
+	cb("a6_cccccccccccccccccccccccc", data);
+	return 0;
+}
+
+int fill_sets(const char *set4, const char *set6, const struct address_set *addresses, struct error *e)
+{
+	assert_string_equal(set4, "a4_" SET);
+	assert_string_equal(set6, "a6_" SET);
+	kernel.filled = addresses->count;
+	return kernel.fails ? error_set(e, EIO, "on purpose") : 0;
 }
 
 int tally_elements(const char *set, tally_element_cb *cb, void *data, struct error *e)
@@ -129,6 +154,14 @@ static int apply(const char *id, const char *text)
 	return subject_apply(&where, &set, &err);
 }
 
+static int fill(const char *list)
+{
+	struct address_set set;
+
+	assert_ok(address_set_parse(list, strlen(list), &set, &err), &err);
+	return netset_set(SET, &set, &err);
+}
+
 static int bench_open(void **state)
 {
 	(void)state;
@@ -142,6 +175,8 @@ static int bench_close(void **state)
 	(void)state;
 	subject_forget(ONE);
 	subject_forget(TWO);
+	netset_list_begin();
+	netset_list_end();
 	return 0;
 }
 
@@ -200,9 +235,11 @@ static void what_nobody_named_goes(void **state)
 	(void)state;
 	assert_ok(apply(ONE, PUBLISHED), &err);
 	assert_ok(apply(TWO, PLAIN), &err);
-	subject_sweep_begin();
+	assert_ok(fill("192.0.2.0/24"), &err);
+	subject_list_begin();
 	assert_ok(apply(ONE, PUBLISHED), &err);
-	subject_sweep_end();
+	subject_list_end();
+	sweep_run();
 	assert_int_equal(kernel.removed, 1);
 	assert_int_equal(kernel.marks[1], 0);
 	assert_non_null(strstr(kernel.commands, "destroy element inet bulkhead class { \"h9999999999\" }"));
@@ -214,6 +251,10 @@ static void what_nobody_named_goes(void **state)
 	assert_non_null(strstr(kernel.commands, "destroy element inet bulkhead publish6 { udp . 5000 }"));
 	assert_non_null(strstr(kernel.commands, "destroy chain inet bulkhead e_0123456789abcdef"));
 	assert_non_null(strstr(kernel.commands, "destroy counter inet bulkhead r_bbbbbbbbbbbbbbbbbbbbbbbb"));
+	assert_non_null(strstr(kernel.commands, "destroy set inet bulkhead f_0123456789abcdef"));
+	assert_non_null(strstr(kernel.commands, "destroy set inet bulkhead a6_cccccccccccccccccccccccc"));
+	assert_null(strstr(kernel.commands, SET "\ndestroy"));
+	assert_null(strstr(kernel.commands, "a4_"));
 	assert_null(strstr(kernel.commands, RULE));
 	assert_null(strstr(kernel.commands, "8080"));
 }
@@ -311,12 +352,44 @@ static void groups_are_marks_that_links_and_rules_share(void **state)
 	subject_forget("111111112222222222222222");
 }
 
+#define LISTED "{\"egress_open\":true,\"rules\":[{\"id\":\"" RULE "\",\"direction\":\"egress\",\"action\":\"deny\",\"protocol\":\"icmp\"," \
+	       "\"address_sets\":[\"" SET "\"]},{\"direction\":\"ingress\",\"action\":\"deny\",\"address_sets\":[\"" SET "\"]}],\"ports\":[]}"
+
+static void who_names_a_set_is_looked_at_when_it_changes(void **state)
+{
+	(void)state;
+	assert_ok(apply(ONE, LISTED), &err);
+	assert_non_null(strstr(kernel.commands, "add set inet bulkhead a4_" SET " { type ipv4_addr; flags interval; }\n"));
+	assert_non_null(strstr(kernel.commands, "ip daddr @a4_" SET " meta l4proto icmp counter name \"r_" RULE "\" drop\n"));
+	assert_null(strstr(kernel.commands, "ip6 daddr @a6_" SET)); /* no packet is of both */
+	assert_non_null(strstr(kernel.commands, "ip6 saddr @a6_" SET " counter"));
+	assert_false(kernel.holds);
+	assert_ok(apply(TWO, RULES), &err);
+	kernel.reviews = 0;
+	assert_ok(fill("192.0.2.0/24\n2001:db8::/32\n"), &err);
+	assert_int_equal(kernel.filled, 2);
+	assert_ok(subject_review_set(SET, &err), &err);
+	assert_int_equal(kernel.reviews, 1);
+	assert_true(kernel.holds);
+	/* What the kernel does not take is not in force here either. */
+	kernel.fails = true;
+	assert_int_equal(fill("198.51.100.1"), -1);
+	assert_int_equal(netset_forget(SET, &err), -1);
+	kernel.fails = false;
+	assert_ok(subject_review_set(SET, &err), &err);
+	assert_true(kernel.holds);
+	assert_ok(netset_forget(SET, &err), &err);
+	assert_string_equal(kernel.commands, "destroy set inet bulkhead a4_" SET "\ndestroy set inet bulkhead a6_" SET "\n");
+	assert_false(netset_known(SET));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_same_rules_are_one_class, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(limits_are_elements_that_change_one_by_one, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(groups_are_marks_that_links_and_rules_share, bench_open, bench_close),
+		cmocka_unit_test_setup_teardown(who_names_a_set_is_looked_at_when_it_changes, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(flows_are_looked_at_when_something_changed, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(what_the_kernel_refuses_changes_nothing, bench_open, bench_close),
 		cmocka_unit_test_setup_teardown(what_nobody_named_goes, bench_open, bench_close),

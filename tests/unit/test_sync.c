@@ -9,10 +9,12 @@
 #include "daemon/api/api.h"
 #include "daemon/api/container.h"
 #include "daemon/api/access.h"
+#include "daemon/api/address_set.h"
 #include "daemon/api/firewall.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/store.h"
 #include "daemon/api/sync.h"
+#include "daemon/lib/fd.h"
 #include "daemon/lib/loop.h"
 #include "daemon/lib/message.h"
 #include "daemon/lib/protocol.h"
@@ -25,7 +27,7 @@ static struct bench {
 	struct channel *engine;
 	struct sync *sync;
 	int hellos, accesses, images, ends, asked, asked_before_end;
-	size_t containers, rules;
+	size_t containers, rules, sets, full_sets;
 	char last[ID_TEXT];
 	bool ordered;
 	int fails;                      /* so often container_message_fill() fails with fail_code */
@@ -78,6 +80,16 @@ int firewall_fill(struct api *api, const char *id, struct rules_message *message
 	return 0;
 }
 
+int address_set_fill(struct store *store, const char *id, struct address_set_message *message, int *ret_fd, struct error *err)
+{
+	(void)store;
+	if (id[0] == '0')
+		return error_set(err, EBADMSG, "on purpose");
+	snprintf(message->id, sizeof message->id, "%s", id);
+	*ret_fd = fd_memory("addresses", "full", 4, err);
+	return 0;
+}
+
 static void engine_takes(struct channel *channel, struct message *message, void *data)
 {
 	const struct container_message *container = message->payload;
@@ -86,7 +98,7 @@ static void engine_takes(struct channel *channel, struct message *message, void 
 	(void)data;
 	if (message->type == MESSAGE_HELLO) {
 		bench.hellos++;
-		bench.containers = bench.rules = 0;
+		bench.containers = bench.rules = bench.sets = bench.full_sets = 0;
 		bench.images = 0;
 		bench.last[0] = '\0';
 		bench.ordered = true;
@@ -97,6 +109,15 @@ static void engine_takes(struct channel *channel, struct message *message, void 
 		if (image->digest[0] == '\0')
 			assert_int_equal(image->count, bench.images);
 		bench.images++;
+	} else if (message->type == MESSAGE_ADDRESS_SET) {
+		const struct address_set_message *set = message->payload;
+		char byte;
+		if (set->id[0] == '\0')
+			assert_int_equal(set->count, bench.sets);
+		else
+			bench.full_sets += pread(message->fd, &byte, 1, 0) == 1;
+		bench.sets++;
+		assert_int_equal(bench.rules, 0); /* which name them */
 	} else if (message->type == MESSAGE_RULES) {
 		const struct rules_message *rules = message->payload;
 		if (rules->id[0] == '\0')
@@ -239,6 +260,9 @@ static void more_than_the_channel_takes_is_told_whole(void **state)
 		  &err);
 	assert_ok(store_do(bench.api.store, &err, "INSERT INTO images (id, realm, name, digest, bytes, entries, created) VALUES"
 			   " ('3', 'r', 'a', 'aa', 1, 1, 1)", ""), &err);
+	assert_ok(store_do(bench.api.store, &err, "INSERT INTO address_sets (id, realm, name, comment, version, addresses, ipv4, ipv6, created) VALUES"
+						  " ('000000000000000000000000', 'r', 'a', '', 1, x'', 0, 0, 1),"
+						  " ('111111111111111111111111', 'r', 'b', '', 1, x'', 0, 0, 1)", ""), &err);
 	assert_ok(store_do(bench.api.store, &err, "INSERT INTO image_layers (image, position, digest) VALUES"
 			   " ('1', 0, 'aa'), ('2', 0, 'aa'), ('2', 1, 'bb'), ('3', 0, 'aa')", ""), &err);
 	sync_begin(bench.sync);
@@ -249,6 +273,8 @@ static void more_than_the_channel_takes_is_told_whole(void **state)
 	assert_int_equal(bench.images, 3); /* two layers and the end */
 	assert_int_equal(bench.containers, MANY);
 	assert_int_equal(bench.rules, MANY + 1);
+	assert_int_equal(bench.sets, 3); /* one that cannot be read is empty, and stops nothing */
+	assert_int_equal(bench.full_sets, 1);
 	assert_true(bench.ordered);
 	assert_int_equal(bench.ends, 1);
 	assert_int_equal(bench.asked, 1);

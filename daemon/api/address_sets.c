@@ -221,8 +221,9 @@ static void writing_free(struct writing *writing)
 
 static int addresses_write(struct store *store, const char *id, const struct address_set *set, int64_t version, struct error *err)
 {
-	return store_do(store, err, "UPDATE address_sets SET addresses = ?, ipv4 = ?, ipv6 = ?, version = ? WHERE id = ?", "biiis", (const void *)set->addresses,
-			address_set_size(set), (int64_t)address_set_count(set, AF_INET), (int64_t)address_set_count(set, AF_INET6), version, id);
+	const void *bytes = set->count == 0 ? "" : (const void *)set->addresses; /* NULL would be null */
+
+	return store_do(store, err, "UPDATE address_sets SET addresses = ?, ipv4 = ?, ipv6 = ?, version = ? WHERE id = ?", "biiis", bytes, address_set_size(set), (int64_t)address_set_count(set, AF_INET), (int64_t)address_set_count(set, AF_INET6), version, id);
 }
 
 static void taken_back(const struct message *answer, const struct error *err, void *data)

@@ -10,6 +10,7 @@
 #include "daemon/engine/commands.h"
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/group.h"
+#include "daemon/engine/step.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/json.h"
@@ -82,6 +83,62 @@ static int groups_hold(struct class *class, struct error *err)
 	return 0;
 }
 
+int class_lead(uint32_t mark, const char *name, struct error *err)
+{
+	struct step steps[4];
+	size_t count = 0;
+
+	for (int i = 0; i < 2; i++) {
+		struct step step = { .action = STEP_DESTROY, .set = i == 0 ? "egress_of" : "ingress_of" };
+		step_key(&step, &mark, sizeof mark);
+		steps[count++] = step;
+		step.action = STEP_ADD;
+		if (name == NULL)
+			continue;
+		snprintf(step.chain, sizeof step.chain, "%c_%.20s", i == 0 ? 'e' : 'i', name);
+		steps[count++] = step;
+	}
+	return step_run(steps, count, err);
+}
+
+/* When it is none of the classes any more. */
+static void kernel_remove(const struct class *class)
+{
+	struct error err = ERROR_INIT;
+	char *text = NULL;
+	size_t size;
+
+	if (class_lead(class->mark, NULL, &err) == -1)
+		log_error("a mark leads to rules that nobody uses: %s", err.message);
+	FILE *out = open_memstream(&text, &size);
+	if (out == NULL)
+		return;
+	fprintf(out, "destroy chain " COMMANDS_TABLE "e_%s\ndestroy chain " COMMANDS_TABLE "i_%s\n", class->name, class->name);
+	if (class->set.traffic.limits[TRAFFIC_CONNECTIONS] != 0)
+		fprintf(out, "destroy set " COMMANDS_TABLE "f_%s\ndestroy counter " COMMANDS_TABLE "f_%s\n", class->name, class->name);
+	for (size_t i = 0; i < class->set.rule_count; i++)
+		if (!class_has_rule(class->set.rules[i].id))
+			fprintf(out, "destroy counter " COMMANDS_TABLE "r_%s\n", class->set.rules[i].id);
+	if (fclose(out) == 0)
+		class_unused_remove(text);
+	free(text);
+}
+
+/* Its chains, and its mark's way there; what fails leaves nothing. */
+static int kernel_write(const struct class *class, struct error *err)
+{
+	cleanup_free char *commands = commands_of_class(&class->set, class->name, class->groups);
+
+	if (commands == NULL)
+		return error_set(err, ENOMEM, "no memory for the rules of a container");
+	if (firewall_run(commands, err) == -1)
+		return -1;
+	if (class_lead(class->mark, class->name, err) == 0)
+		return 0;
+	kernel_remove(class);
+	return -1;
+}
+
 struct class *class_get(struct ruleset *set, struct error *err)
 {
 	char name[CLASS_NAME];
@@ -100,11 +157,7 @@ struct class *class_get(struct ruleset *set, struct error *err)
 	}
 	*class = (struct class){ .mark = mark_make(name), .users = 1, .set = *set };
 	memcpy(class->name, name, sizeof class->name);
-	int held = groups_hold(class, err);
-	cleanup_free char *commands = held == -1 ? NULL : commands_of_class(&class->set, class->name, class->mark, class->groups);
-	if (held == 0 && commands == NULL)
-		error_set(err, ENOMEM, "no memory for the rules of a container");
-	if (commands == NULL || firewall_run(commands, err) == -1) {
+	if (groups_hold(class, err) == -1 || kernel_write(class, err) == -1) {
 		error_wrap(err, "cannot write the rules of a container");
 		groups_drop(class);
 		free(class);
@@ -134,6 +187,26 @@ bool class_names_set(const struct class *class, const char *id)
 	return false;
 }
 
+int class_rewrite(const char *set, struct error *err)
+{
+	cleanup_free char *all = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&all, &size);
+	bool whole = out != NULL;
+
+	for (const struct class *class = classes; whole && class != NULL; class = class->next) {
+		if (!class_names_set(class, set))
+			continue;
+		cleanup_free char *commands = commands_of_class(&class->set, class->name, class->groups);
+		whole = commands != NULL && fputs(commands, out) >= 0;
+	}
+	if (out == NULL || fclose(out) != 0 || !whole)
+		return error_set(err, ENOMEM, "no memory for the rules that name a set of addresses");
+	if (size > 0 && firewall_run(all, err) == -1)
+		return error_wrap(err, "cannot write the rules that name a set of addresses");
+	return 0;
+}
+
 void class_unused_remove(const char *commands)
 {
 	struct error err = ERROR_INIT;
@@ -144,28 +217,13 @@ void class_unused_remove(const char *commands)
 
 void class_put(struct class *class)
 {
-	char *text = NULL;
-	size_t size;
-
 	if (class == NULL || --class->users > 0)
 		return;
 	struct class **link = &classes;
 	while (*link != class)
 		link = &(*link)->next;
 	*link = class->next;
-	FILE *out = open_memstream(&text, &size);
-	if (out != NULL) {
-		fprintf(out, "destroy element " COMMANDS_TABLE "egress_of { 0x%08x }\ndestroy element " COMMANDS_TABLE "ingress_of { 0x%08x }\n", class->mark, class->mark);
-		fprintf(out, "destroy chain " COMMANDS_TABLE "e_%s\ndestroy chain " COMMANDS_TABLE "i_%s\n", class->name, class->name);
-		if (class->set.traffic.limits[TRAFFIC_CONNECTIONS] != 0)
-			fprintf(out, "destroy set " COMMANDS_TABLE "f_%s\ndestroy counter " COMMANDS_TABLE "f_%s\n", class->name, class->name);
-		for (size_t i = 0; i < class->set.rule_count; i++)
-			if (!class_has_rule(class->set.rules[i].id))
-				fprintf(out, "destroy counter " COMMANDS_TABLE "r_%s\n", class->set.rules[i].id);
-		if (fclose(out) == 0)
-			class_unused_remove(text);
-		free(text);
-	}
+	kernel_remove(class);
 	ruleset_free(&class->set);
 	groups_drop(class);
 	free(class);

@@ -34,6 +34,9 @@ struct class {
  */
 struct class *class_get(struct ruleset *set, struct error *err);
 
+/* Leads a mark to the chains of a name in both maps; NULL: nowhere. */
+int class_lead(uint32_t mark, const char *name, struct error *err);
+
 /* The last who puts it takes it out of the kernel. NULL: nothing. */
 void class_put(struct class *class);
 
@@ -46,6 +49,9 @@ bool class_has_rule(const char *id);
 
 /* Whether any of its rules names this address set. */
 bool class_names_set(const struct class *class, const char *id);
+
+/* Writes all classes that name the set anew, in one transaction: its kernel's name is another one (netset.h). */
+int class_rewrite(const char *set, struct error *err);
 
 /* Runs commands that take away what nobody uses; a failure is logged. */
 void class_unused_remove(const char *commands);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/engine/netset.h"
 #include "daemon/lib/ruleset.h"
 
 enum { LOG_RATE = 10 /* lines a second, of one rule */ };
@@ -60,21 +61,6 @@ static void action_print(FILE *out, const struct rule *rule)
 		fprintf(out, "%s\n", actions[rule->action]);
 }
 
-void commands_set_name(const char *id, uint8_t family, char name[COMMANDS_SET_NAME])
-{
-	snprintf(name, COMMANDS_SET_NAME, "a%c_%.24s", family == AF_INET ? '4' : '6', id);
-}
-
-void commands_of_set(FILE *out, const char *id)
-{
-	char name[COMMANDS_SET_NAME];
-
-	commands_set_name(id, AF_INET, name);
-	fprintf(out, "add set " COMMANDS_TABLE "%s { type ipv4_addr; flags interval; }\n", name);
-	commands_set_name(id, AF_INET6, name);
-	fprintf(out, "add set " COMMANDS_TABLE "%s { type ipv6_addr; flags interval; }\n", name);
-}
-
 /* Whether a packet of the family can be of the rule's protocol. */
 static bool has_family(const struct rule *rule, uint8_t family)
 {
@@ -83,11 +69,10 @@ static bool has_family(const struct rule *rule, uint8_t family)
 
 static void set_print(FILE *out, const struct rule *rule, const char *chain, const char *id, uint8_t family)
 {
-	char name[COMMANDS_SET_NAME];
+	char name[NETSET_NAME];
 
-	if (!has_family(rule, family))
+	if (!has_family(rule, family) || !netset_name(id, family, name))
 		return;
-	commands_set_name(id, family, name);
 	fprintf(out, "add rule " COMMANDS_TABLE "%s %s %s @%s ", chain, family == AF_INET ? "ip" : "ip6",
 		rule->direction == RULE_EGRESS ? "daddr" : "saddr", name);
 	protocol_print(out, rule);
@@ -146,7 +131,7 @@ static void connections_print(FILE *out, const char *name, const char *chain, en
 }
 
 /* Adding what is there does nothing, so this may meet what an earlier engine has left. */
-char *commands_of_class(const struct ruleset *set, const char *name, uint32_t mark, const uint32_t *groups)
+char *commands_of_class(const struct ruleset *set, const char *name, const uint32_t *groups)
 {
 	char *text = NULL, chains[RULE_DIRECTIONS][32];
 	size_t size;
@@ -179,7 +164,6 @@ char *commands_of_class(const struct ruleset *set, const char *name, uint32_t ma
 				peer_print(out, rule, chains[rule->direction], *groups++);
 				continue;
 			}
-			commands_of_set(out, rule->peers[k].id);
 			set_print(out, rule, chains[rule->direction], rule->peers[k].id, AF_INET);
 			set_print(out, rule, chains[rule->direction], rule->peers[k].id, AF_INET6);
 		}
@@ -188,10 +172,6 @@ char *commands_of_class(const struct ruleset *set, const char *name, uint32_t ma
 	if (!set->internal_open)
 		fprintf(out, "add rule " COMMANDS_TABLE "%s iifname \"h*\" drop\n", chains[RULE_INGRESS]);
 	fprintf(out, "add rule " COMMANDS_TABLE "%s accept\n", chains[RULE_INGRESS]);
-	fprintf(out, "destroy element " COMMANDS_TABLE "egress_of { 0x%08x }\nadd element " COMMANDS_TABLE "egress_of { 0x%08x : goto %s }\n", mark,
-		mark, chains[RULE_EGRESS]);
-	fprintf(out, "destroy element " COMMANDS_TABLE "ingress_of { 0x%08x }\nadd element " COMMANDS_TABLE "ingress_of { 0x%08x : goto %s }\n", mark,
-		mark, chains[RULE_INGRESS]);
 	if (fclose(out) != 0) {
 		free(text);
 		return NULL;

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libnftnl/common.h>
+#include <libnftnl/set.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdbool.h>
@@ -20,7 +21,8 @@ enum {
 	RANGES_MESSAGE = 500,  /* an attribute, here the list of elements, has at most 64 KiB */
 	RANGE_BYTES = 2 * 40,  /* an element for each end: four attribute heads, 16 bytes of address, flags */
 	MESSAGE_BYTES = 256,   /* of heads and names */
-	FIXED_MESSAGES = 6,    /* begin, end, for each family a flush and what is left over */
+	FIXED_MESSAGES = 6,    /* begin, end, for each family the set and what is left over */
+	TYPE_IPV4 = 7, TYPE_IPV6 = 8, /* as nft(8) calls the types of keys (its datatype.h); the kernel only keeps them for it */
 };
 
 struct writing {
@@ -29,9 +31,9 @@ struct writing {
 	unsigned seq;
 };
 
-static struct nlmsghdr *message_begin(struct writing *writing, uint16_t type, uint16_t flags, const char *set)
+static struct nlmsghdr *elements_begin(struct writing *writing, const char *set)
 {
-	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(writing->at, type, NFPROTO_INET, flags, writing->seq++);
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(writing->at, NFT_MSG_NEWSETELEM, NFPROTO_INET, NLM_F_CREATE, writing->seq++);
 
 	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, FIREWALL_TABLE);
 	mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, set);
@@ -42,6 +44,25 @@ static void message_end(struct writing *writing, struct nlmsghdr *header)
 {
 	writing->last = header;
 	writing->at += MNL_ALIGN(header->nlmsg_len);
+}
+
+static int set_put(struct writing *writing, const char *name, bool v4, struct error *err)
+{
+	struct nftnl_set *set = nftnl_set_alloc();
+
+	if (set == NULL)
+		return error_set(err, ENOMEM, "no memory for a set of networks");
+	nftnl_set_set_str(set, NFTNL_SET_TABLE, FIREWALL_TABLE);
+	nftnl_set_set_str(set, NFTNL_SET_NAME, name);
+	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_SET_INTERVAL);
+	nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, v4 ? TYPE_IPV4 : TYPE_IPV6);
+	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, v4 ? 4 : 16);
+	nftnl_set_set_u32(set, NFTNL_SET_ID, v4 ? 1 : 2); /* within the transaction */
+	struct nlmsghdr *header = nftnl_nlmsg_build_hdr(writing->at, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE | NLM_F_EXCL, writing->seq++);
+	nftnl_set_nlmsg_build_payload(header, set);
+	nftnl_set_free(set);
+	message_end(writing, header);
+	return 0;
 }
 
 /* An end is the first address behind the range. */
@@ -89,7 +110,7 @@ static void ranges_put(struct writing *writing, const char *set, const struct ci
 				mnl_attr_nest_end(header, list);
 				message_end(writing, header);
 			}
-			header = message_begin(writing, NFT_MSG_NEWSETELEM, NLM_F_CREATE, set);
+			header = elements_begin(writing, set);
 			list = mnl_attr_nest_start(header, NFTA_SET_ELEM_LIST_ELEMENTS);
 		}
 		element_put(header, networks[i].bytes, size, false);
@@ -115,9 +136,8 @@ int fill_sets(const char *set4, const char *set6, const struct address_set *addr
 	if (buffer == NULL)
 		return error_set(err, ENOMEM, "no memory for %zu networks", addresses->count);
 	message_end(&writing, nftnl_batch_begin(writing.at, writing.seq++));
-	/* Without elements: all of them. What takes their place is there at the same moment. */
-	message_end(&writing, message_begin(&writing, NFT_MSG_DELSETELEM, 0, set4));
-	message_end(&writing, message_begin(&writing, NFT_MSG_DELSETELEM, 0, set6));
+	if (set_put(&writing, set4, true, err) == -1 || set_put(&writing, set6, false, err) == -1)
+		return -1;
 	ranges_put(&writing, set4, addresses->addresses, v4, 4);
 	ranges_put(&writing, set6, addresses->addresses + v4, v6, 16);
 	unsigned last = writing.seq - 1;

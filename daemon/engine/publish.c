@@ -3,11 +3,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/engine/commands.h"
+#include "daemon/engine/step.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/ruleset.h"
@@ -28,40 +27,42 @@ bool publish_among(const struct published *port, const struct published *list, s
 	return false;
 }
 
-static void withdraw_print(FILE *out, const struct published *port)
+/* Both maps: protocol and port lead to address and port. */
+static void steps_put(struct step *steps, size_t *count, enum step_action action, const struct published *port, uint32_t ipv4, const uint8_t ipv6[16])
 {
-	for (int family = 4; family <= 6; family += 2)
-		fprintf(out, "destroy element " COMMANDS_TABLE "publish%d { %s . %u }\n", family, rule_protocol_name(port->protocol), port->host_port);
+	const uint8_t protocol = rule_protocol_number(port->protocol);
+	const uint16_t from = htons(port->host_port), to = htons(port->port);
+
+	for (int i = 0; i < 2; i++) {
+		size_t size = i == 0 ? sizeof ipv4 : 16;
+		struct step *step = &steps[(*count)++];
+		*step = (struct step){ .action = action, .set = i == 0 ? "publish4" : "publish6", .data_size = size + 4 };
+		step_key(step, &protocol, sizeof protocol);
+		step_key(step, &from, sizeof from);
+		memcpy(step->data, i == 0 ? (const void *)&ipv4 : ipv6, size);
+		memcpy(step->data + size, &to, sizeof to);
+	}
 }
 
 int publish_change(uint32_t ipv4, const uint8_t ipv6[16], const struct published *before, size_t before_count, const struct published *after,
 		   size_t after_count, struct error *err)
 {
-	char v4[INET_ADDRSTRLEN], v6[INET6_ADDRSTRLEN];
-	cleanup_free char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	cleanup_free struct step *steps = calloc(2 * before_count + 4 * after_count + 1, sizeof *steps);
+	size_t count = 0;
 
-	if (out == NULL)
+	if (steps == NULL)
 		return error_set(err, ENOMEM, "no memory for published ports");
-	inet_ntop(AF_INET, &ipv4, v4, sizeof v4);
-	inet_ntop(AF_INET6, ipv6, v6, sizeof v6);
 	for (size_t i = 0; i < before_count; i++)
 		if (!publish_among(&before[i], after, after_count))
-			withdraw_print(out, &before[i]);
+			steps_put(steps, &count, STEP_DESTROY, &before[i], ipv4, ipv6);
 	for (size_t i = 0; i < after_count; i++) {
 		const struct published *port = &after[i];
 		if (publish_among(port, before, before_count))
 			continue;
-		withdraw_print(out, port);
-		fprintf(out, "add element " COMMANDS_TABLE "publish4 { %s . %u : %s . %u }\n", rule_protocol_name(port->protocol), port->host_port, v4,
-			port->port);
-		fprintf(out, "add element " COMMANDS_TABLE "publish6 { %s . %u : %s . %u }\n", rule_protocol_name(port->protocol), port->host_port, v6,
-			port->port);
+		steps_put(steps, &count, STEP_DESTROY, port, ipv4, ipv6);
+		steps_put(steps, &count, STEP_ADD, port, ipv4, ipv6);
 	}
-	if (fclose(out) != 0)
-		return error_set(err, ENOMEM, "no memory for published ports");
-	if (size > 0 && firewall_run(text, err) == -1)
+	if (step_run(steps, count, err) == -1)
 		return error_wrap(err, "cannot publish ports");
 	return 0;
 }

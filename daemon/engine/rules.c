@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/engine/class.h"
 #include "daemon/engine/netset.h"
 #include "daemon/engine/reply.h"
 #include "daemon/engine/subject.h"
@@ -78,7 +79,7 @@ void rules_take_set(const struct message *message)
 		result = error_field(&err, "id", "an id is not 24 hexadecimal digits");
 	else if (message->fd == -1)
 		result = netset_forget(named->id, &err);
-	else if (addresses_load(message->fd, &set, &err) == -1 || netset_set(named->id, &set, &err) == -1)
+	else if (addresses_load(message->fd, &set, &err) == -1 || netset_set(named->id, &set, class_rewrite, &err) == -1)
 		result = -1;
 	if (result == 0)
 		result = subject_review_set(named->id, &err);

@@ -26,9 +26,8 @@ static void chain_look(const char *name, void *data)
 static void set_look(const char *name, void *data)
 {
 	bool class = strncmp(name, "f_", 2) == 0 && strlen(name) == CLASS_NAME + 1;
-	bool addresses = (strncmp(name, "a4_", 3) == 0 || strncmp(name, "a6_", 3) == 0) && strlen(name) == ID_TEXT + 2;
 
-	if ((class && class_of_name(name + 2) == NULL) || (addresses && !netset_known(name + 3)))
+	if ((class && class_of_name(name + 2) == NULL) || (netset_named(name) && !netset_present(name)))
 		fprintf(data, "destroy set " COMMANDS_TABLE "%s\n", name);
 }
 

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/engine/throttle.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/engine/commands.h"
-#include "daemon/engine/firewall.h"
+#include "daemon/engine/step.h"
 #include "daemon/engine/tally.h"
 #include "daemon/lib/error.h"
-#include "daemon/lib/fd.h"
 
 enum {
 	BURST_PART = 4,            /* of a second, that a rate may be ahead */
@@ -28,44 +24,31 @@ const char *throttle_set(enum traffic_kind kind)
 	return sets[kind];
 }
 
-static void element_print(FILE *out, enum traffic_kind kind, const char *link, uint64_t limit)
+static struct step_limit limit_of(enum traffic_kind kind, uint64_t rate)
 {
-	uint64_t burst = limit / BURST_PART < BURST_LEAST ? BURST_LEAST : limit / BURST_PART;
+	bool bytes = kind != TRAFFIC_NEW;
+	uint64_t burst = !bytes ? rate : rate / BURST_PART < BURST_LEAST ? BURST_LEAST : rate / BURST_PART;
 
-	fprintf(out, "add element " COMMANDS_TABLE "%s { \"%s\" ", sets[kind], link);
-	switch (kind) {
-	case TRAFFIC_NEW:
-		fprintf(out, "limit rate over %" PRIu64 "/second burst %" PRIu64 " packets", limit, limit);
-		break;
-	case TRAFFIC_EGRESS:
-	case TRAFFIC_INGRESS:
-		fprintf(out, "limit rate over %" PRIu64 " bytes/second burst %" PRIu64 " bytes", limit, burst);
-		break;
-	case TRAFFIC_CONNECTIONS:
-	case TRAFFIC_KINDS:
-		break;
-	}
-	fputs(" counter }\n", out);
+	return (struct step_limit){ .rate = rate, .burst = burst > UINT32_MAX ? UINT32_MAX : (uint32_t)burst, .bytes = bytes };
 }
 
 int throttle_change(const char *link, const struct traffic *before, const struct traffic *now, struct error *err)
 {
-	cleanup_free char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	struct step steps[2 * TRAFFIC_KINDS];
+	size_t count = 0;
 
-	if (out == NULL)
-		return error_set(err, ENOMEM, "no memory for limits of traffic");
 	for (enum traffic_kind kind = 0; kind < TRAFFIC_KINDS; kind++) {
 		if (sets[kind] == NULL || before->limits[kind] == now->limits[kind])
 			continue;
-		fprintf(out, "destroy element " COMMANDS_TABLE "%s { \"%s\" }\n", sets[kind], link);
+		struct step step = { .action = STEP_DESTROY, .set = sets[kind] };
+		step_link(&step, link);
+		steps[count++] = step;
+		step.action = STEP_ADD;
+		step.limit = limit_of(kind, now->limits[kind]);
 		if (now->limits[kind] != 0)
-			element_print(out, kind, link, now->limits[kind]);
+			steps[count++] = step;
 	}
-	if (fclose(out) != 0)
-		return error_set(err, ENOMEM, "no memory for limits of traffic");
-	if (size > 0 && firewall_run(text, err) == -1)
+	if (step_run(steps, count, err) == -1)
 		return error_wrap(err, "cannot limit the traffic of %s", link);
 	return 0;
 }

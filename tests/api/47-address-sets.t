@@ -190,7 +190,7 @@ TOKEN=$admin
 # -- the command --
 cli() { "$O/bin/bulkhead" --server "https://api.$DOMAIN" --connect "127.0.0.1:$PORT_HTTPS" --insecure --token-file "$M/token" "$@"; }
 echo '198.51.100.0/24' >"$W/short"
-is "$(cli address-set load "$W/short" "$set" 2>&1; cli address-set addresses "$set")" 198.51.100.0/24 'the command loads and shows'
+is "$(cli address-set load "$W/short" "$set" 2>"$LOGS/cli.err"; cli address-set addresses "$set")" 198.51.100.0/24 'the command loads and shows'
 api DELETE "/address-sets/$set"
 answers 204 'the set goes'
 container_gone "$box"

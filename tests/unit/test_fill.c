@@ -3,6 +3,7 @@
 // link: daemon/engine/fill.c daemon/engine/netlink.c daemon/engine/tally.c -lnftables -lnftnl -lmnl
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <nftables/libnftables.h>
 #include <stdio.h>
@@ -31,21 +32,34 @@ static const char *nft(const char *commands)
 	return said;
 }
 
+static unsigned made;
+
 static bool has(const char *address)
 {
 	char commands[128];
 
-	snprintf(commands, sizeof commands, "get element inet bulkhead %s { %s }", strchr(address, ':') == NULL ? "four" : "six", address);
+	snprintf(commands, sizeof commands, "get element inet bulkhead a%c_%u { %s }", strchr(address, ':') == NULL ? '4' : '6', made, address);
 	return *nft(commands) != '\0';
 }
 
+static int fill_made(const struct address_set *set)
+{
+	char names[2][16];
+
+	snprintf(names[0], sizeof names[0], "a4_%u", made);
+	snprintf(names[1], sizeof names[1], "a6_%u", made);
+	err = (struct error)ERROR_INIT;
+	return fill_sets(names[0], names[1], set, &err);
+}
+
+/* Into sets of their own. */
 static int fill(const char *list)
 {
 	struct address_set set;
 
-	err = (struct error)ERROR_INIT;
 	assert_ok(address_set_parse(list, strlen(list), &set, &err), &err);
-	int result = fill_sets("four", "six", &set, &err);
+	made++;
+	int result = fill_made(&set);
 	address_set_free(&set);
 	return result;
 }
@@ -55,8 +69,7 @@ static int kernel_open(void **state)
 	(void)state;
 	if (unshare(CLONE_NEWNET) == -1)
 		return -1;
-	(void)nft("add table inet bulkhead\nadd set inet bulkhead four { type ipv4_addr; flags interval; }\n"
-		  "add set inet bulkhead six { type ipv6_addr; flags interval; }\n");
+	(void)nft("add table inet bulkhead\nadd chain inet bulkhead rules\n");
 	return *nft("list table inet bulkhead") == '\0' ? -1 : 0;
 }
 
@@ -74,33 +87,38 @@ static void ranges_begin_and_end_where_networks_do(void **state)
 		assert_false(has(out[i]));
 }
 
-static void what_was_there_goes(void **state)
+static void all_and_nothing(void **state)
 {
 	(void)state;
-	assert_ok(fill("10.0.0.0/8\n2001:db8::/32\n"), &err);
-	assert_ok(fill("10.1.0.0/16\n192.0.2.0/24\n"), &err);
-	assert_true(has("10.1.2.3"));
-	assert_true(has("192.0.2.1"));
-	assert_false(has("10.2.0.0"));
-	assert_false(has("2001:db8::1"));
 	assert_ok(fill("0.0.0.0/0\n::/0\n"), &err);
 	assert_true(has("0.0.0.0"));
 	assert_true(has("255.255.255.255"));
 	assert_true(has("ffff::"));
 	assert_ok(fill("#"), &err);
 	assert_false(has("10.1.2.3"));
+	assert_non_null(strstr(nft("list sets inet bulkhead"), "type ipv4_addr\n\t\tflags interval"));
 }
 
-static void what_the_kernel_refuses_changes_nothing(void **state)
+static void what_is_there_is_left(void **state)
 {
 	struct cidr address = { .family = AF_INET, .prefix = 32, .bytes = { 192, 0, 2, 9 } };
 	struct address_set set = { .count = 1, .addresses = &address };
 
 	(void)state;
 	assert_ok(fill("10.0.0.0/8"), &err);
-	assert_int_equal(fill_sets("four", "missing", &set, &err), -1);
+	assert_int_equal(fill_made(&set), -1);
+	assert_int_equal(err.code, EEXIST);
 	assert_true(has("10.0.0.1"));
 	assert_false(has("192.0.2.9"));
+	/* One of the two is enough. */
+	made++;
+	char commands[64];
+	snprintf(commands, sizeof commands, "add set inet bulkhead a6_%u { type ipv6_addr; flags interval; }", made);
+	(void)nft(commands);
+	assert_int_equal(fill_made(&set), -1);
+	assert_int_equal(err.code, EEXIST);
+	snprintf(commands, sizeof commands, "list set inet bulkhead a4_%u", made);
+	assert_string_equal(nft(commands), "");
 }
 
 static void count(const uint8_t *key, size_t size, void *data)
@@ -126,9 +144,12 @@ static void as_many_as_there_may_be(void **state)
 		bytes[0] = v4 ? 10 : bytes[0];
 		bytes[1] = (uint8_t)(i * 2 >> 16), bytes[2] = (uint8_t)(i * 2 >> 8), bytes[3] = (uint8_t)(i * 2);
 	}
-	assert_ok(fill_sets("four", "six", &set, &err), &err);
-	assert_ok(tally_elements("four", count, &elements, &err), &err);
-	assert_ok(tally_elements("six", count, &elements, &err), &err);
+	char names[2][16];
+	snprintf(names[0], sizeof names[0], "a4_%u", ++made);
+	snprintf(names[1], sizeof names[1], "a6_%u", made);
+	assert_ok(fill_made(&set), &err);
+	assert_ok(tally_elements(names[0], count, &elements, &err), &err);
+	assert_ok(tally_elements(names[1], count, &elements, &err), &err);
 	assert_true(elements >= 2 * set.count);
 	assert_true(has("10.0.0.2"));
 	assert_false(has("10.0.0.3"));
@@ -139,8 +160,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ranges_begin_and_end_where_networks_do),
-		cmocka_unit_test(what_was_there_goes),
-		cmocka_unit_test(what_the_kernel_refuses_changes_nothing),
+		cmocka_unit_test(all_and_nothing),
+		cmocka_unit_test(what_is_there_is_left),
 		cmocka_unit_test(as_many_as_there_may_be),
 	};
 

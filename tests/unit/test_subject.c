@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/engine/throttle.c daemon/engine/subject.c daemon/engine/sweep.c daemon/engine/netset.c daemon/engine/class.c daemon/engine/group.c daemon/engine/commands.c daemon/engine/publish.c daemon/engine/address.c -lcrypto
+// link: daemon/engine/throttle.c daemon/engine/subject.c daemon/engine/sweep.c daemon/engine/netset.c daemon/engine/class.c daemon/engine/group.c daemon/engine/commands.c daemon/engine/publish.c daemon/engine/address.c daemon/engine/step.c daemon/engine/netlink.c -lcrypto -lnftnl -lmnl -Wl,--wrap=step_run
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "daemon/engine/class.h"
 #include "daemon/engine/element.h"
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/flow.h"
 #include "daemon/engine/fill.h"
 #include "daemon/engine/netset.h"
+#include "daemon/engine/step.h"
 #include "daemon/engine/subject.h"
 #include "daemon/engine/sweep.h"
 #include "daemon/engine/tally.h"
@@ -24,6 +26,7 @@
 #define PROJECT "333333333333333333333333"
 #define REALM "444444444444444444444444"
 #define RULE "aaaaaaaaaaaaaaaaaaaaaaaa"
+#define SHORT "1cb4ed475c48cab5" /* of SHA-256 of 192.0.2.0/24 */
 #define SET "bbbbbbbbbbbbbbbbbbbbbbbb"
 #define DENY "{\"id\":\"" RULE "\",\"direction\":\"egress\",\"action\":\"deny\",\"protocol\":\"tcp\",\"ports\":[\"25\"]}"
 #define RULES "{\"egress_open\":true,\"rules\":[" DENY "],\"ports\":[]}"
@@ -33,11 +36,13 @@
 /* The kernel: what it was told last, and what it is found to have. */
 static struct {
 	char commands[8192], before[8192]; /* and the time before */
-	int runs, reviews, removed;
+	char steps[4096]; /* as text, of the last transaction */
+	int runs, transactions, reviews, removed;
 	uint32_t marks[2]; /* of links that end in 1 and in 2 */
 	struct element_marks groups[2];
 	const struct rule_groups *peer; /* of 10.0.0.5 */
 	size_t filled; /* networks of the set that was filled last */
+	bool there;    /* what an earlier engine has filled */
 	bool holds;    /* what the last review found of 192.0.2.7 in SET */
 	bool fails;
 	char chain[32];
@@ -51,6 +56,34 @@ int firewall_run(const char *commands, struct error *e)
 	memcpy(kernel.before, kernel.commands, sizeof kernel.before);
 	snprintf(kernel.commands, sizeof kernel.commands, "%s", commands);
 	return kernel.fails ? error_set(e, EIO, "on purpose") : 0;
+}
+
+/* "add SET KEY -> DATA", in hex but for links. */
+int __wrap_step_run(const struct step *steps, size_t count, struct error *e);
+int __wrap_step_run(const struct step *steps, size_t count, struct error *e)
+{
+	static const char *const actions[] = { "add", "remove", "destroy" };
+	FILE *out = fmemopen(kernel.steps, sizeof kernel.steps, "w");
+
+	if (kernel.fails)
+		return error_set(e, EIO, "on purpose");
+	for (size_t i = 0; i < count; i++) {
+		const struct step *step = &steps[i];
+		fprintf(out, "%s %s ", actions[step->action], step->set);
+		if (step->key[0] == 'h')
+			fprintf(out, "%s", (const char *)step->key);
+		for (size_t k = 0; step->key[0] != 'h' && k < step->key_size; k++)
+			fprintf(out, "%02x", step->key[k]);
+		for (size_t k = 0; step->action == STEP_ADD && k < step->data_size; k++)
+			fprintf(out, "%s%02x", k == 0 ? " -> " : "", step->data[k]);
+		if (step->action == STEP_ADD && step->limit.rate > 0)
+			fprintf(out, " over %d %s, burst %u", (int)step->limit.rate, step->limit.bytes ? "bytes" : "packets", step->limit.burst);
+		fprintf(out, "%s%s\n", step->chain[0] != '\0' ? " -> " : "", step->chain);
+	}
+	fclose(out);
+	if (count > 0)
+		kernel.transactions++;
+	return 0;
 }
 
 int element_marks_set(const char *link, const struct element_marks *before, const struct element_marks *now, struct error *e)
@@ -100,17 +133,17 @@ int tally_sets(tally_name_cb *cb, void *data, struct error *e)
 	(void)e;
 	cb("live", data);
 	cb("f_0123456789abcdef", data);
-	cb("a4_" SET, data);
-	cb("a6_cccccccccccccccccccccccc", data);
+	cb("a4_" SET "_" SHORT, data);
+	cb("a6_" SET "_0123456789abcdef", data);
 	return 0;
 }
 
 int fill_sets(const char *set4, const char *set6, const struct address_set *addresses, struct error *e)
 {
-	assert_string_equal(set4, "a4_" SET);
-	assert_string_equal(set6, "a6_" SET);
+	assert_memory_equal(set4, "a4_" SET "_", 28);
+	assert_memory_equal(set6, "a6_" SET "_", 28);
 	kernel.filled = addresses->count;
-	return kernel.fails ? error_set(e, EIO, "on purpose") : 0;
+	return kernel.there ? error_set(e, EEXIST, "it is there") : 0;
 }
 
 int tally_elements(const char *set, tally_element_cb *cb, void *data, struct error *e)
@@ -159,7 +192,7 @@ static int fill(const char *list)
 	struct address_set set;
 
 	assert_ok(address_set_parse(list, strlen(list), &set, &err), &err);
-	return netset_set(SET, &set, &err);
+	return netset_set(SET, &set, class_rewrite, &err);
 }
 
 static int bench_open(void **state)
@@ -197,6 +230,7 @@ static void the_same_rules_are_one_class(void **state)
 	subject_forget(TWO);
 	assert_int_equal(kernel.runs, 3);
 	assert_non_null(strstr(kernel.commands, "destroy chain inet bulkhead e_"));
+	assert_memory_equal(kernel.steps, "destroy egress_of ", 18); /* before them what leads there */
 	assert_non_null(strstr(kernel.commands, "destroy counter inet bulkhead r_" RULE));
 }
 
@@ -209,11 +243,12 @@ static void flows_are_looked_at_when_something_changed(void **state)
 	assert_int_equal(kernel.reviews, 1);
 	assert_ok(apply(ONE, PUBLISHED), &err);
 	assert_int_equal(kernel.reviews, 2);
-	assert_non_null(strstr(kernel.commands, "add element inet bulkhead publish4 { tcp . 8080 : 10.0.0.5 . 80 }\n"));
+	assert_string_equal(kernel.steps, "destroy publish4 060000001f900000\ndestroy publish6 060000001f900000\n"
+					  "add publish4 060000001f900000 -> 0a00000500500000\n"
+					  "add publish6 060000001f900000 -> fd00000000000000000000000000000000500000\n");
 	assert_ok(apply(ONE, RULES), &err);
 	assert_int_equal(kernel.reviews, 3);
-	assert_string_equal(kernel.commands, "destroy element inet bulkhead publish4 { tcp . 8080 }\n"
-					     "destroy element inet bulkhead publish6 { tcp . 8080 }\n");
+	assert_string_equal(kernel.steps, "destroy publish4 060000001f900000\ndestroy publish6 060000001f900000\n");
 }
 
 static void what_the_kernel_refuses_changes_nothing(void **state)
@@ -252,8 +287,7 @@ static void what_nobody_named_goes(void **state)
 	assert_non_null(strstr(kernel.commands, "destroy chain inet bulkhead e_0123456789abcdef"));
 	assert_non_null(strstr(kernel.commands, "destroy counter inet bulkhead r_bbbbbbbbbbbbbbbbbbbbbbbb"));
 	assert_non_null(strstr(kernel.commands, "destroy set inet bulkhead f_0123456789abcdef"));
-	assert_non_null(strstr(kernel.commands, "destroy set inet bulkhead a6_cccccccccccccccccccccccc"));
-	assert_null(strstr(kernel.commands, SET "\ndestroy"));
+	assert_non_null(strstr(kernel.commands, "destroy set inet bulkhead a6_" SET "_0123456789abcdef"));
 	assert_null(strstr(kernel.commands, "a4_"));
 	assert_null(strstr(kernel.commands, RULE));
 	assert_null(strstr(kernel.commands, "8080"));
@@ -265,11 +299,11 @@ static void a_port_that_was_taken_over_stays(void **state)
 	(void)state;
 	assert_ok(apply(ONE, PUBLISHED), &err);
 	assert_ok(apply(TWO, PUBLISHED), &err);
-	kernel.commands[0] = '\0';
+	kernel.transactions = 0;
 	subject_forget(ONE);
-	assert_null(strstr(kernel.commands, "8080"));
-	assert_ok(apply(TWO, PLAIN), &err);
-	assert_non_null(strstr(kernel.before, "8080")); /* then the chains that nobody uses go */
+	assert_int_equal(kernel.transactions, 0); /* the class stays, TWO has it */
+	assert_ok(apply(TWO, RULES), &err);
+	assert_string_equal(kernel.steps, "destroy publish4 060000001f900000\ndestroy publish6 060000001f900000\n");
 }
 
 static void counts_are_the_members_rules_alone(void **state)
@@ -293,36 +327,33 @@ static void counts_are_the_members_rules_alone(void **state)
 #define LIMITED "{\"egress_open\":true,\"rules\":[],\"ports\":[],\"limits\":{\"connections\":10,\"new_per_second\":20,\"egress_rate\":100000}}"
 #define NARROWER "{\"egress_open\":true,\"rules\":[],\"ports\":[],\"limits\":{\"connections\":10,\"new_per_second\":5,\"egress_rate\":100000}}"
 
+#define CONNECTIONS "{\"egress_open\":true,\"rules\":[],\"ports\":[],\"limits\":{\"connections\":10}}"
+
 static void limits_are_elements_that_change_one_by_one(void **state)
 {
 	char text[256] = "";
 
 	(void)state;
 	assert_ok(apply(ONE, PLAIN), &err);
-	int runs = kernel.runs;
+	assert_ok(apply(TWO, PLAIN), &err); /* so that its class stays */
 	assert_ok(apply(ONE, LIMITED), &err);
-	assert_int_equal(kernel.runs, runs + 3); /* its class, which is another one, its rates, the class before */
-	assert_non_null(strstr(kernel.commands, "destroy chain"));
-	assert_null(strstr(kernel.commands, "destroy set"));
-	assert_string_equal(kernel.before,
-			    "destroy element inet bulkhead limit_new { \"h1111111111\" }\n"
-			    "add element inet bulkhead limit_new { \"h1111111111\" limit rate over 20/second burst 20 packets counter }\n"
-			    "destroy element inet bulkhead limit_egress { \"h1111111111\" }\n"
-			    "add element inet bulkhead limit_egress { \"h1111111111\" limit rate over 100000 bytes/second burst 262144 bytes counter }\n");
+	assert_non_null(strstr(kernel.commands, "add chain"));
+	assert_string_equal(kernel.steps, "destroy limit_new h1111111111\nadd limit_new h1111111111 over 20 packets, burst 20\n"
+					  "destroy limit_egress h1111111111\nadd limit_egress h1111111111 over 100000 bytes, burst 262144\n");
 	int fd = subject_count(ONE, &err);
 	assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
 	close(fd);
 	assert_string_equal(text, "{\"new_per_second\":[5,500]}");
 	assert_ok(apply(ONE, NARROWER), &err);
-	assert_null(strstr(kernel.commands, "limit_egress"));
-	assert_non_null(strstr(kernel.commands, "rate over 5/second"));
+	assert_string_equal(kernel.steps, "destroy limit_new h1111111111\nadd limit_new h1111111111 over 5 packets, burst 5\n");
+	kernel.transactions = 0;
 	assert_ok(apply(ONE, NARROWER), &err);
-	assert_int_equal(kernel.runs, runs + 4);
+	assert_int_equal(kernel.transactions, 0);
+	assert_ok(apply(ONE, CONNECTIONS), &err);
+	assert_string_equal(kernel.steps, "destroy limit_new h1111111111\ndestroy limit_egress h1111111111\n");
 	subject_forget(ONE);
-	assert_non_null(strstr(kernel.before, "destroy element inet bulkhead limit_egress { \"h1111111111\" }\n"));
-	assert_null(strstr(kernel.before, "add element"));
 	assert_non_null(strstr(kernel.commands, "destroy set inet bulkhead f_"));
-	assert_ok(apply(ONE, "{\"egress_open\":true,\"rules\":[],\"ports\":[],\"limits\":{\"connections\":10}}"), &err);
+	assert_ok(apply(ONE, CONNECTIONS), &err);
 	const char *rule = strstr(kernel.commands, " { iifname ct count over 10 } counter name \"f_");
 	assert_non_null(rule);
 	assert_non_null(strstr(rule, " { oifname ct count over 10 } counter name \"f_"));
@@ -359,28 +390,43 @@ static void who_names_a_set_is_looked_at_when_it_changes(void **state)
 {
 	(void)state;
 	assert_ok(apply(ONE, LISTED), &err);
-	assert_non_null(strstr(kernel.commands, "add set inet bulkhead a4_" SET " { type ipv4_addr; flags interval; }\n"));
-	assert_non_null(strstr(kernel.commands, "ip daddr @a4_" SET " meta l4proto icmp counter name \"r_" RULE "\" drop\n"));
+	assert_null(strstr(kernel.commands, "_" SET)); /* not known yet: nobody is in it */
+	assert_ok(fill("192.0.2.0/24"), &err);
+	assert_int_equal(kernel.filled, 1);
+	assert_non_null(strstr(kernel.commands, "flush chain"));
+	assert_non_null(strstr(kernel.commands, "ip daddr @a4_" SET "_" SHORT " meta l4proto icmp counter name \"r_" RULE "\" drop\n"));
 	assert_null(strstr(kernel.commands, "ip6 daddr @a6_" SET)); /* no packet is of both */
-	assert_non_null(strstr(kernel.commands, "ip6 saddr @a6_" SET " counter"));
-	assert_false(kernel.holds);
+	assert_non_null(strstr(kernel.commands, "ip6 saddr @a6_" SET "_" SHORT " counter"));
 	assert_ok(apply(TWO, RULES), &err);
 	kernel.reviews = 0;
-	assert_ok(fill("192.0.2.0/24\n2001:db8::/32\n"), &err);
-	assert_int_equal(kernel.filled, 2);
 	assert_ok(subject_review_set(SET, &err), &err);
 	assert_int_equal(kernel.reviews, 1);
 	assert_true(kernel.holds);
+	/* Others: rules are led there before what they were is taken away. */
+	assert_ok(fill("198.51.100.0/24\n2001:db8::/32\n"), &err);
+	assert_int_equal(kernel.filled, 2);
+	assert_non_null(strstr(kernel.before, "ip daddr @a4_" SET "_"));
+	assert_null(strstr(kernel.before, SHORT));
+	assert_string_equal(kernel.commands, "destroy set inet bulkhead a4_" SET "_" SHORT "\ndestroy set inet bulkhead a6_" SET "_" SHORT "\n");
+	/* The same again is nothing to do. */
+	int runs = kernel.runs;
+	assert_ok(fill("2001:db8::/32\n198.51.100.0/24\n"), &err);
+	assert_int_equal(kernel.runs, runs);
 	/* What the kernel does not take is not in force here either. */
 	kernel.fails = true;
-	assert_int_equal(fill("198.51.100.1"), -1);
+	assert_int_equal(fill("192.0.2.0/24"), -1);
 	assert_int_equal(netset_forget(SET, &err), -1);
 	kernel.fails = false;
 	assert_ok(subject_review_set(SET, &err), &err);
+	assert_false(kernel.holds);
+	/* What was filled before is taken as it is. */
+	kernel.there = true;
+	assert_ok(fill("192.0.2.0/24"), &err);
+	assert_ok(subject_review_set(SET, &err), &err);
 	assert_true(kernel.holds);
 	assert_ok(netset_forget(SET, &err), &err);
-	assert_string_equal(kernel.commands, "destroy set inet bulkhead a4_" SET "\ndestroy set inet bulkhead a6_" SET "\n");
-	assert_false(netset_known(SET));
+	assert_string_equal(kernel.commands, "destroy set inet bulkhead a4_" SET "_" SHORT "\ndestroy set inet bulkhead a6_" SET "_" SHORT "\n");
+	assert_false(netset_present("a4_" SET "_" SHORT));
 }
 
 int main(void)

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/engine/class.h"
 #include "daemon/engine/commands.h"
 #include "daemon/engine/element.h"
 #include "daemon/engine/firewall.h"
@@ -95,8 +96,11 @@ static void class_make(unsigned number, size_t count, unsigned seed)
 
 	ruleset_make(count, seed, &set);
 	snprintf(name, sizeof name, "%016x", number);
-	char *commands = commands_of_class(&set, name, number, no_groups);
+	char *commands = commands_of_class(&set, name, no_groups);
+	struct error err = ERROR_INIT;
 	run(commands);
+	if (class_lead(number, name, &err) == -1)
+		world_fail("rules", &err);
 	free(commands);
 	ruleset_free(&set);
 }

@@ -47,7 +47,7 @@ $(foreach f,$(FUZZERS),$(eval $(call test_program,fuzz/$(notdir $f),tests/fuzz/$
 TESTS_WANTED := $(patsubst tests/%,%,$(or $(TESTS),unit/ fuzz/ kernel/ boot/ api/ fault/))
 TESTS_MACHINE := $(filter boot% api% fault% reproducible% *%,$(TESTS_WANTED))
 TESTS_NEED := $(if $(filter unit% *%,$(TESTS_WANTED)),$(UNITS)) $(if $(filter fuzz% *%,$(TESTS_WANTED)),$(FUZZERS)) \
-	$(if $(TESTS_MACHINE),$(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/system.tar $(O)/bin-san/bulkheadd-fake $(O)/bin/hostile) \
+	$(if $(TESTS_MACHINE),$(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/system.tar $(O)/bin-san/bulkheadd-fake $(O)/bin/hostile $(O)/bin/forge) \
 	$(if $(filter fault% *%,$(TESTS_WANTED)),$(TEST_OUT)/fault/initrd) \
 	$(if $(filter kernel% *%,$(TESTS_WANTED)),$(O)/kernel/bzImage)
 
@@ -57,6 +57,8 @@ test: $(TESTS_NEED) $(if $(TESTS),,lint)
 
 # What tries to get out of a container (tests/api/71-hostile.t); it runs on the libraries of the tests' image.
 $(eval $(call program,hostile,$(wildcard tests/hostile/*.c)))
+# What sends packets that a container should not get anywhere with (tests/api/48-forged.t); likewise.
+$(eval $(call program,forge,$(wildcard tests/forge/*.c)))
 
 # A root that kills its daemon at a given step (tests/fault/fault.c), behind the image's own initramfs: the later archive's files
 # take the place of the earlier's.

@@ -94,6 +94,9 @@ static void host_answered(const struct message *answer, const struct error *err,
 			    json_pack("{s:b, s:i, s:I, s:I, s:I}", "installed", (int)status->firewall_installed, "live",
 				      (int)status->firewall_live, "ssh_refused", (json_int_t)status->ssh_refused, "ssh_flood",
 				      (json_int_t)status->ssh_flood, "web_flood", (json_int_t)status->web_flood));
+	json_object_set_new(json_object_get(body, "firewall"), "foreign",
+			    json_pack("{s:I, s:o, s:o}", "changes", (json_int_t)status->foreign_writes, "program",
+				      json_text_or_null(status->foreign_name), "at", time_json(status->foreign_at_ms)));
 	json_object_set_new(body, "data",
 			    json_pack("{s:I, s:I}", "total", (json_int_t)status->data_total, "free",
 				      (json_int_t)status->data_free));

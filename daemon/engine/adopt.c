@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/engine/address.h"
 #include "daemon/engine/container.h"
+#include "daemon/engine/element.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/lifecycle.h"
 #include "daemon/engine/runtime.h"
@@ -13,7 +15,17 @@
 #include "daemon/lib/fd.h"
 #include "daemon/lib/log.h"
 
-static void adopt_one(const char *id, const struct hostcfg *cfg)
+static void firewall_open(const struct container_message *message)
+{
+	char host[LINK_TEXT], peer[LINK_TEXT];
+	struct error err = ERROR_INIT;
+
+	address_links(message->id, host, peer);
+	if (element_add(host, message->ipv4, message->ipv6, &err) == -1)
+		log_error("container %s is cut off: %s", message->id, err.message);
+}
+
+static void adopt_one(const char *id, const struct hostcfg *cfg, bool lost)
 {
 	struct container_message *message = calloc(1, sizeof *message);
 	struct runtime_state state = { 0 };
@@ -30,6 +42,8 @@ static void adopt_one(const char *id, const struct hostcfg *cfg)
 			log_info("container %s runs; taken over", id);
 		else
 			log_info("container %s ended, or had not started, while no engine was here: %s", id, err.message);
+		if (found == 0 && lost)
+			firewall_open(&c->message);
 		lifecycle_found(c, monitor, init, &state);
 		return;
 	}
@@ -40,7 +54,7 @@ static void adopt_one(const char *id, const struct hostcfg *cfg)
 		log_error("container %s: its run-time state is not usable: %s", id, bad.message);
 }
 
-int adopt_all(const struct hostcfg *cfg, struct error *err)
+int adopt_all(const struct hostcfg *cfg, bool lost, struct error *err)
 {
 	DIR *dir = opendir(ENGINE_RUN);
 
@@ -48,7 +62,7 @@ int adopt_all(const struct hostcfg *cfg, struct error *err)
 		return error_errno(err, "cannot read " ENGINE_RUN);
 	for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
 		if (id_valid(entry->d_name))
-			adopt_one(entry->d_name, cfg);
+			adopt_one(entry->d_name, cfg, lost);
 	closedir(dir);
 	return 0;
 }

@@ -5,10 +5,15 @@
 #ifndef BULKHEAD_ADOPT_H
 #define BULKHEAD_ADOPT_H
 
+#include <stdbool.h>
+
 struct error;
 struct hostcfg;
 
-/* Goes through ENGINE_RUN: what runs is taken over, what ended meanwhile is cleaned up. */
-int adopt_all(const struct hostcfg *cfg, struct error *err);
+/*
+ * Goes through ENGINE_RUN: what runs is taken over, what ended meanwhile is cleaned up.
+ * lost: the firewall does not know them any more. Else who is not in it was revoked.
+ */
+int adopt_all(const struct hostcfg *cfg, bool lost, struct error *err);
 
 #endif

@@ -16,7 +16,9 @@
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/confine.h"
 #include "daemon/engine/container.h"
+#include "daemon/engine/element.h"
 #include "daemon/engine/firewall.h"
+#include "daemon/engine/foreign.h"
 #include "daemon/engine/governor.h"
 #include "daemon/engine/inquiry.h"
 #include "daemon/engine/intake.h"
@@ -45,6 +47,7 @@ static struct {
 	struct loop *loop;
 	struct channel *api;
 	struct hostcfg cfg;
+	bool firewall_lost; /* there was none when this engine started */
 } engine;
 
 static void state_tell(const struct container *container, const char *message)
@@ -336,15 +339,23 @@ static void on_stop(int signo, void *data)
 	loop_stop(engine.loop, 0); /* containers go on */
 }
 
+/* The next engine makes it anew, and lets in who runs. */
+static void firewall_gone(void)
+{
+	loop_stop(engine.loop, 1);
+}
+
 /* The host's own set-up, before any container: firewall first. */
 static int host_prepare(struct error *err)
 {
-	struct error merge_err = ERROR_INIT;
+	struct error merge_err = ERROR_INIT, ignored = ERROR_INIT;
+	uint32_t live;
 
 	if (hostcfg_load(ENGINE_HOSTCFG, &engine.cfg, err) == -1 && err->code != ENOENT)
 		log_error("%s; containers and firewall use defaults", err->message);
 	*err = (struct error)ERROR_INIT;
-	if (firewall_install(&engine.cfg, err) == -1 || admin_init(err) == -1 || netdev_init(err) == -1 || cgroup_init(err) == -1)
+	engine.firewall_lost = element_count(&live, &ignored) == -1;
+	if (foreign_init(engine.loop, firewall_gone, err) == -1 || firewall_install(&engine.cfg, err) == -1 || admin_init(err) == -1 || netdev_init(err) == -1 || cgroup_init(err) == -1)
 		return -1;
 	if (merge_init(&merge_err) == -1)
 		log_warning("memory is not merged: %s", merge_err.message);
@@ -371,7 +382,7 @@ static int engine_run(struct error *err)
 	reply_init(engine.api);
 	truth_init(engine.loop, &engine.cfg, ENGINE_CONTAINERS, state_tell);
 	if (lifecycle_init(engine.loop, &engine.cfg, reply, state_tell, err) == -1 ||
-	    layer_init(engine.loop, err) == -1 || adopt_all(&engine.cfg, err) == -1)
+	    layer_init(engine.loop, err) == -1 || adopt_all(&engine.cfg, engine.firewall_lost, err) == -1)
 		return -1;
 	if (channel_send(engine.api, MESSAGE_HELLO, 0, &hello, sizeof hello, -1, err) == -1)
 		return -1;

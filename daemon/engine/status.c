@@ -14,6 +14,7 @@
 
 #include "daemon/engine/container.h"
 #include "daemon/engine/element.h"
+#include "daemon/engine/foreign.h"
 #include "daemon/engine/merge.h"
 #include "daemon/engine/tally.h"
 #include "daemon/lib/error.h"
@@ -104,6 +105,10 @@ void status_read(struct host_status_message *ret_status)
 	status.ksm_profit = merge.profit;
 	if (tally_counters(counter_take, &status, &err) == -1)
 		err = (struct error)ERROR_INIT; /* no table: told next */
+	const struct foreign *foreign = foreign_seen();
+	status.foreign_writes = foreign->count;
+	status.foreign_at_ms = foreign->at_ms;
+	memcpy(status.foreign_name, foreign->name, sizeof status.foreign_name);
 	status.firewall_installed = element_count(&status.firewall_live, &err) == 0;
 	if (statvfs("/data", &data) == 0) {
 		status.data_total = (uint64_t)data.f_blocks * data.f_frsize;

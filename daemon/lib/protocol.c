@@ -25,7 +25,7 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 	[MESSAGE_RESULT] = { sizeof(struct result_message),
 			     { TEXT(result_message, field), TEXT(result_message, message) } },
 	[MESSAGE_HOST_STATUS] = { 0, { { 0 } } },
-	[MESSAGE_HOST_STATUS_REPLY] = { sizeof(struct host_status_message), { TEXT(host_status_message, kernel) } },
+	[MESSAGE_HOST_STATUS_REPLY] = { sizeof(struct host_status_message), { TEXT(host_status_message, kernel), TEXT(host_status_message, foreign_name) } },
 	[MESSAGE_IMAGE_IMPORT] = { sizeof(struct image_message), { TEXT(image_message, digest) } },
 	[MESSAGE_IMAGE_DELETE] = { sizeof(struct image_message), { TEXT(image_message, digest) } },
 	[MESSAGE_IMAGE_SYNC] = { sizeof(struct image_message), { TEXT(image_message, digest) } },

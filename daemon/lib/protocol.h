@@ -146,6 +146,9 @@ struct host_status_message {
 	uint32_t firewall_installed;  /* table inet bulkhead stands */
 	uint32_t firewall_live;       /* elements of set live */
 	uint64_t ssh_refused, ssh_flood, web_flood; /* new connections dropped: not from where the host is administered; too many of one source */
+	uint64_t foreign_writes;      /* changes of the kernel's packet filter by other programs, */
+	int64_t foreign_at_ms;        /* the last one's time, since 1970 */
+	char foreign_name[16];        /* and its program */
 	uint64_t data_total, data_free;
 	uint32_t containers_running;
 	uint32_t cpus;

@@ -337,10 +337,12 @@ static bool fragments6(const struct place *place, unsigned part, const char *tex
 	frame_ethernet(frame, place->gateway, place->mac, ETHERTYPE_IPV6);
 	frame_ipv6(frame, from, to, IPPROTO_FRAGMENT, 64, sizeof header + size);
 	frame_bytes(frame, &header, sizeof header);
-	if (part % 2 == 0)
-		frame_udp6(frame, from, to, PORT, PORT, "");
-	else
+	if (part % 2 == 0) {
+		frame_udp6(frame, from, to, PORT, PORT, text);
+		frame->size -= strlen(text); /* which is the other's */
+	} else {
 		frame_bytes(frame, text, strlen(text));
+	}
 	return part < 4;
 }
 

@@ -3,7 +3,7 @@
  * roles: the parts of bulkheadd, one process each, chosen by argv[1]. Each
  * takes the arguments from its own name on and returns the exit code.
  *
- * The supervisor starts engine, api and gate with the descriptors that
+ * The supervisor starts engine, api, gate and names with the descriptors that
  * protocol.h numbers. `start` is run by the engine for one container, `exec` for one
  * command in it, `pull` for one image; tls-init and shutdown are run by init.
  */
@@ -17,7 +17,8 @@ enum {
 	ROLE_UID_API = 901,
 	ROLE_UID_GATE = 902,
 	ROLE_UID_HAPROXY = 903,
-	ROLE_UID_PULL = 904, /* also its group: it shares nothing with the others */
+	ROLE_UID_PULL = 904,  /* also their groups: they share nothing with the others */
+	ROLE_UID_NAMES = 905,
 	ROLE_GID = 900,
 };
 
@@ -28,6 +29,7 @@ role_main shutdown_main;   /* asks the running supervisor to stop all containers
 role_main tls_init_main;   /* certificate and HAProxy's domain file, before HAProxy starts */
 role_main api_main;
 role_main gate_main;
+role_main names_main;
 role_main engine_main;
 role_main start_main;
 role_main exec_main;

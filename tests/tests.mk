@@ -113,7 +113,7 @@ $(eval $(call program,pages,tests/bench/pages.c,-lcrypto))
 
 BENCHED := $(O)/bulkhead.img $(O)/bin/bulkhead $(O)/bin/pages
 # The first process of a machine that is the image's root without its daemon.
-PACKETS_ENGINE := class commands element fill firewall group netdev netlink netset step tally
+PACKETS_ENGINE := class commands element fill firewall group nameset netdev netlink netset step tally
 $(eval $(call program,packets,$(wildcard tests/bench/packets/*.c daemon/lib/*.c) $(PACKETS_ENGINE:%=daemon/engine/%.c),\
 	-ljansson -lcrypto -lcap -lseccomp -lnftables -lnftnl -lmnl -Wl$(comma)--wrap=netlink_talk))
 $(TEST_OUT)/bench/packets.cpio: $(O)/bin/packets $(O)/root.erofs build/cpio

@@ -52,12 +52,15 @@ static json_t *rules_read(json_t *list, struct error *err)
 		snprintf(path, sizeof path, "rules[%zu]", i);
 		if (rule_read(json_array_get(list, i), path, &rule, err) == -1)
 			goto fail;
+		json_t *normal = rule_json(&rule);
+		rule_free(&rule);
 		for (size_t k = 0; k < i; k++)
-			if (strcmp(json_string_value(json_object_get(json_array_get(rules, k), "id")), rule.id) == 0) {
+			if (json_equal(json_object_get(json_array_get(rules, k), "id"), json_object_get(normal, "id"))) {
 				error_field(err, path, "%s has the id of rules[%zu]", path, k);
+				json_decref(normal);
 				goto fail;
 			}
-		if (json_array_append_new(rules, rule_json(&rule)) == -1) {
+		if (json_array_append_new(rules, normal) == -1) {
 			error_set(err, ENOMEM, "no memory for rules");
 			goto fail;
 		}
@@ -289,8 +292,10 @@ static int document_gather(struct gathering *all, json_t *document, const struct
 		if (rule_read(json_array_get(rules, i), path, &entry->rule, err) == -1)
 			return -1;
 		int64_t expires = entry->rule.expires_ms;
-		if (!entry->rule.enabled || (expires != 0 && expires <= all->now_ms))
+		if (!entry->rule.enabled || (expires != 0 && expires <= all->now_ms)) {
+			rule_free(&entry->rule);
 			continue;
+		}
 		if (expires != 0 && (all->until_ms == 0 || expires < all->until_ms))
 			all->until_ms = expires;
 		all->count++;
@@ -309,6 +314,8 @@ static void egress_close(struct gathering *all)
 	for (size_t i = 0; i < all->count; i++)
 		if (all->entries[i].rule.direction != RULE_EGRESS)
 			all->entries[kept++] = all->entries[i];
+		else
+			rule_free(&all->entries[i].rule);
 	all->count = kept;
 }
 
@@ -327,7 +334,8 @@ static int ruleset_fill(struct gathering *all, struct origin **ret_origins, stru
 		set->rules[i] = all->entries[i].rule;
 		origins[i] = all->entries[i].origin;
 	}
-	set->rule_count = all->count;
+	set->rule_count = all->count; /* they are the set's now */
+	all->count = 0;
 	set->egress_open = all->mode == EGRESS_OPEN;
 	if (ret_origins == NULL)
 		free(origins);
@@ -361,6 +369,8 @@ int document_effective(struct store *store, const char *container, int64_t now_m
 		egress_close(&all);
 	if (result == 0)
 		result = ruleset_fill(&all, ret_origins, err);
+	for (size_t i = 0; i < all.count; i++)
+		rule_free(&all.entries[i].rule);
 	free(all.entries);
 	if (result == -1) {
 		ruleset_free(&set);

@@ -94,24 +94,31 @@ static void counted(const struct message *answer, const struct error *err, void 
 		json_t *count = json_object_get(counts, traffic_name(kind));
 		json_object_set_new(dropped, traffic_name(kind), count == NULL ? json_null() : json_incref(json_array_get(count, 0)));
 	}
-	request_answer(request, 200, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "egress", document_egress_name(view.mode), "internal",
+	json_t *resolved = json_object_get(counts, "names"); /* NULL: unknown */
+	request_answer(request, 200, json_pack("{s:s, s:s, s:o, s:o, s:O?, s:o, s:o}", "egress", document_egress_name(view.mode), "internal",
 					       document_internal_name(view.set.internal_open), "limits", traffic_json(&view.set.traffic), "dropped",
-					       dropped, "rules", rules, "ports", ports));
+					       dropped, "resolved", resolved, "rules", rules, "ports", ports));
 	view_free(&view);
+}
+
+static int counts_ask(struct request *request, peer_answer_cb *cb, struct error *err)
+{
+	struct container_id_message message = { 0 };
+
+	memcpy(message.id, request->id, sizeof message.id - 1);
+	return peer_ask(request->api->engine, MESSAGE_RULES_COUNT, &message, sizeof message, -1, COUNT_MS, cb, request, err);
 }
 
 void containers_firewall_effective(struct request *request)
 {
-	struct container_id_message message = { 0 };
 	struct error err = ERROR_INIT;
 	int found = container_visible(request, &err);
 
-	memcpy(message.id, request->id, sizeof message.id - 1);
 	if (found == 0)
 		request_fail_missing(request, "container", NULL);
 	else if (found == -1)
 		request_fail_error(request, &err);
-	else if (peer_ask(request->api->engine, MESSAGE_RULES_COUNT, &message, sizeof message, -1, COUNT_MS, counted, request, &err) == -1)
+	else if (counts_ask(request, counted, &err) == -1)
 		request_fail_host(request, &err);
 }
 
@@ -238,10 +245,39 @@ static int both_decide(struct api *api, const struct rule_packet *packet, const 
 	return 0;
 }
 
-void containers_firewall_test(struct request *request)
+/* What rules name, for the one that asks whether a packet meets them. */
+struct known {
+	struct store *store;
+	json_t *counts; /* the engine's; NULL: it does not say */
+};
+
+/* rule_set_holds_cb */
+static bool set_known(const char *id, const struct cidr *address, void *data)
 {
+	const struct known *known = data;
+
+	return address_set_has(id, address, known->store);
+}
+
+/* rule_name_holds_cb: the addresses that were found for a pattern. */
+static bool name_known(const char *pattern, const struct cidr *address, void *data)
+{
+	const struct known *known = data;
+	json_t *list = json_object_get(json_object_get(known->counts, "names"), pattern);
+	char text[CIDR_TEXT];
+
+	cidr_format(address, text);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (strcmp(json_string_value(json_array_get(list, i)), text) == 0)
+			return true;
+	return false;
+}
+
+static void packet_test(struct request *request, json_t *counts)
+{
+	struct known known = { .store = request->api->store, .counts = counts };
 	struct verdict verdict = { .action = RULE_DENY };
-	struct rule_packet packet = { .set_holds = address_set_has, .data = request->api->store };
+	struct rule_packet packet = { .set_holds = set_known, .name_holds = name_known, .data = &known };
 	struct rule_groups own, peer;
 	struct error err = ERROR_INIT;
 	struct view view;
@@ -267,4 +303,34 @@ void containers_firewall_test(struct request *request)
 	else
 		request_answer(request, 200, json_pack("{s:s, s:s, s:o?}", "action", rule_action_name(verdict.action), "reason", verdict.reason,
 						       "rule", verdict.rule));
+}
+
+static void named(const struct message *answer, const struct error *err, void *data)
+{
+	struct request *request = data;
+	struct error why = ERROR_INIT;
+	cleanup_json json_t *counts = err != NULL ? NULL : json_read_fd(answer->fd, COUNTS_MAX, &why);
+
+	if (counts == NULL)
+		request_fail_host(request, err != NULL ? err : &why);
+	else
+		packet_test(request, counts);
+}
+
+/* What names have led to, the engine knows. */
+void containers_firewall_test(struct request *request)
+{
+	struct error err = ERROR_INIT;
+	struct view view;
+	bool names = false;
+
+	if (view_open(request, &view) == -1)
+		return;
+	for (size_t i = 0; i < view.set.rule_count; i++)
+		names = names || view.set.rules[i].name_count > 0;
+	view_free(&view);
+	if (!names)
+		packet_test(request, NULL);
+	else if (counts_ask(request, named, &err) == -1)
+		request_fail_host(request, &err);
 }

@@ -67,8 +67,8 @@ int role_kill(const char *name, struct error *err)
 	bool daemon = strcmp(name, "daemon") == 0;
 	int done = 0;
 
-	if (!daemon && strcmp(name, "api") != 0 && strcmp(name, "engine") != 0 && strcmp(name, "gate") != 0)
-		return error_set(err, EINVAL, "the roles are api, engine, gate; or daemon for all; not %.32s", name);
+	if (!daemon && strcmp(name, "api") != 0 && strcmp(name, "engine") != 0 && strcmp(name, "gate") != 0 && strcmp(name, "names") != 0)
+		return error_set(err, EINVAL, "the roles are api, engine, gate, names; or daemon for all; not %.32s", name);
 	pid_t supervisor = supervisor_pid(err);
 	if (supervisor == -1)
 		return -1;

@@ -10,6 +10,7 @@
 #include "daemon/engine/commands.h"
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/group.h"
+#include "daemon/engine/nameset.h"
 #include "daemon/engine/step.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -119,6 +120,10 @@ static void kernel_remove(const struct class *class)
 	for (size_t i = 0; i < class->set.rule_count; i++)
 		if (!class_has_rule(class->set.rules[i].id))
 			fprintf(out, "destroy counter " COMMANDS_TABLE "r_%s\n", class->set.rules[i].id);
+	for (size_t i = 0; i < class->set.rule_count; i++)
+		for (size_t k = 0; k < class->set.rules[i].name_count; k++)
+			if (!class_has_name(class->set.rules[i].names[k]))
+				nameset_destroy(out, class->set.rules[i].names[k]);
 	if (fclose(out) == 0)
 		class_unused_remove(text);
 	free(text);
@@ -175,6 +180,30 @@ bool class_has_rule(const char *id)
 		for (size_t i = 0; i < class->set.rule_count; i++)
 			if (strcmp(class->set.rules[i].id, id) == 0)
 				return true;
+	return false;
+}
+
+bool class_has_name(const char *pattern)
+{
+	for (const struct class *class = classes; class != NULL; class = class->next)
+		for (size_t i = 0; i < class->set.rule_count; i++)
+			for (size_t k = 0; k < class->set.rules[i].name_count; k++)
+				if (strcmp(class->set.rules[i].names[k], pattern) == 0)
+					return true;
+	return false;
+}
+
+bool class_has_name_set(const char *set)
+{
+	char name[NAMESET_NAME];
+
+	for (const struct class *class = classes; class != NULL; class = class->next)
+		for (size_t i = 0; i < class->set.rule_count; i++)
+			for (size_t k = 0; k < class->set.rules[i].name_count; k++) {
+				nameset_name(class->set.rules[i].names[k], set[1] == '4' ? AF_INET : AF_INET6, name);
+				if (strcmp(name, set) == 0)
+					return true;
+			}
 	return false;
 }
 

@@ -44,8 +44,10 @@ void class_put(struct class *class);
 const struct class *class_of_name(const char *name);
 const struct class *class_of_mark(uint32_t mark);
 
-/* Whether any class has this rule. */
+/* Whether any class has this rule, this pattern of names, or a pattern whose set in the kernel (nameset.h) this is. */
 bool class_has_rule(const char *id);
+bool class_has_name(const char *pattern);
+bool class_has_name_set(const char *set);
 
 /* Whether any of its rules names this address set. */
 bool class_names_set(const struct class *class, const char *id);

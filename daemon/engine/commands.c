@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/engine/nameset.h"
 #include "daemon/engine/netset.h"
 #include "daemon/lib/ruleset.h"
 
@@ -75,6 +76,18 @@ static void set_print(FILE *out, const struct rule *rule, const char *chain, con
 		return;
 	fprintf(out, "add rule " COMMANDS_TABLE "%s %s %s @%s ", chain, family == AF_INET ? "ip" : "ip6",
 		rule->direction == RULE_EGRESS ? "daddr" : "saddr", name);
+	protocol_print(out, rule);
+	action_print(out, rule);
+}
+
+static void name_print(FILE *out, const struct rule *rule, const char *chain, const char *pattern, uint8_t family)
+{
+	char name[NAMESET_NAME];
+
+	if (!has_family(rule, family))
+		return;
+	nameset_name(pattern, family, name);
+	fprintf(out, "add rule " COMMANDS_TABLE "%s %s daddr @%s ", chain, family == AF_INET ? "ip" : "ip6", name);
 	protocol_print(out, rule);
 	action_print(out, rule);
 }
@@ -153,7 +166,7 @@ char *commands_of_class(const struct ruleset *set, const char *name, const uint3
 	for (size_t i = 0; i < set->rule_count; i++) {
 		const struct rule *rule = &set->rules[i];
 		fprintf(out, "add counter " COMMANDS_TABLE "r_%s\n", rule->id);
-		if (rule->address_count == 0 && rule->peer_count == 0)
+		if (rule->address_count == 0 && rule->peer_count == 0 && rule->name_count == 0)
 			rule_print(out, rule, chains[rule->direction], 0);
 		if (family_count(rule, AF_INET) > 0)
 			rule_print(out, rule, chains[rule->direction], AF_INET);
@@ -166,6 +179,11 @@ char *commands_of_class(const struct ruleset *set, const char *name, const uint3
 			}
 			set_print(out, rule, chains[rule->direction], rule->peers[k].id, AF_INET);
 			set_print(out, rule, chains[rule->direction], rule->peers[k].id, AF_INET6);
+		}
+		for (size_t k = 0; k < rule->name_count; k++) {
+			nameset_make(out, rule->names[k]);
+			name_print(out, rule, chains[rule->direction], rule->names[k], AF_INET);
+			name_print(out, rule, chains[rule->direction], rule->names[k], AF_INET6);
 		}
 	}
 	fprintf(out, "add rule " COMMANDS_TABLE "%s %s\n", chains[RULE_EGRESS], set->egress_open ? "accept" : "drop");

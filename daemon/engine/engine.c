@@ -26,6 +26,7 @@
 #include "daemon/engine/lifecycle.h"
 #include "daemon/engine/limits.h"
 #include "daemon/engine/merge.h"
+#include "daemon/engine/naming.h"
 #include "daemon/engine/netdev.h"
 #include "daemon/engine/profit.h"
 #include "daemon/engine/remains.h"
@@ -320,6 +321,9 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_IMAGE_CONTENT:
 	case MESSAGE_USAGE_REPLY:
 	case MESSAGE_RULES_COUNT_REPLY:
+	case MESSAGE_NAME_ASK:
+	case MESSAGE_NAME_VERDICT:
+	case MESSAGE_NAME_FOUND:
 	case MESSAGE_MERGING_REPLY:
 	case MESSAGE_UNPROFITABLE:
 	case MESSAGE_COMPACT_REPLY:
@@ -377,7 +381,7 @@ static int engine_run(struct error *err)
 	if (host_prepare(err) == -1 || confine_enter(err) == -1)
 		return -1;
 	engine.api = channel_new(engine.loop, ROLE_FD_API, api_says, NULL, err);
-	if (engine.api == NULL)
+	if (engine.api == NULL || naming_init(engine.loop, ROLE_FD_NAMES, err) == -1)
 		return -1;
 	reply_init(engine.api);
 	truth_init(engine.loop, &engine.cfg, ENGINE_CONTAINERS, state_tell);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/engine/netdev.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/hostcfg.h"
 #include "daemon/lib/log.h"
@@ -20,6 +21,7 @@ enum {
 	FLOWS_MAX = 16384, /* tracked connections that one container has opened */
 	WEB_RATE = 500, WEB_BURST = 2000,
 	SSH_RATE = 10, SSH_BURST = 40,
+	DNS_RATE = 100, DNS_BURST = 400,
 };
 
 /*
@@ -40,7 +42,7 @@ enum {
  * %1$s: pool of container addresses, %2$u: SSH port of the OS, %3$s: what the
  * host does with packets of its own for a container without a link, %4$u: flows,
  * %5$u: user of role pull, %6$u to %9$u: new connections a second, and at once, of one
- * source, to the web and to SSH.
+ * source, to the web and to SSH; %10$u, %11$u: questions to the resolver of one container; %12$u: user of role names.
  */
 static const char ruleset[] =
 	"add table inet bulkhead\n"
@@ -65,6 +67,7 @@ static const char ruleset[] =
 	"add set inet bulkhead web6 { type ipv6_addr; size 65536; flags dynamic, timeout; timeout 1m; }\n"
 	"add set inet bulkhead ssh4 { type ipv4_addr; size 65536; flags dynamic, timeout; timeout 1m; }\n"
 	"add set inet bulkhead ssh6 { type ipv6_addr; size 65536; flags dynamic, timeout; timeout 1m; }\n"
+	"add set inet bulkhead dns_rate { type ifname; size 65536; flags dynamic, timeout; timeout 1m; }\n"
 	"add set inet bulkhead nd { type ifname; size 65536; flags dynamic, timeout; timeout 1m; }\n"
 	"add chain inet bulkhead source { type filter hook prerouting priority raw; policy accept; }\n"
 	"add chain inet bulkhead forward { type filter hook forward priority filter; policy drop; }\n"
@@ -78,6 +81,7 @@ static const char ruleset[] =
 	"add chain inet bulkhead egress\n"
 	"add chain inet bulkhead ingress\n"
 	"add chain inet bulkhead guest\n"
+	"add chain inet bulkhead dns\n"
 	"add chain inet bulkhead web\n"
 	"add chain inet bulkhead ssh\n"
 	"add chain inet bulkhead admin\n"
@@ -93,6 +97,7 @@ static const char ruleset[] =
 	"flush chain inet bulkhead egress\n"
 	"flush chain inet bulkhead ingress\n"
 	"flush chain inet bulkhead guest\n"
+	"flush chain inet bulkhead dns\n"
 	"flush chain inet bulkhead web\n"
 	"flush chain inet bulkhead ssh\n"
 
@@ -159,13 +164,16 @@ static const char ruleset[] =
 	"counter name \"ssh_flood\" drop\n"
 	"add rule inet bulkhead ssh jump admin\n"
 
-	/* From a container the host takes answers to its own connections and finding its link address: nothing else. */
+	/* From a container the host takes answers to its own connections, finding its link address, and questions to the resolver: nothing else. */
 	"add rule inet bulkhead guest iifname != @live drop\n"
 	"add rule inet bulkhead guest ct state established,related accept\n"
 	"add rule inet bulkhead guest icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } "
 	"update @nd { iifname limit rate over 10/second burst 20 packets } drop\n"
 	"add rule inet bulkhead guest icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n"
+	"add rule inet bulkhead guest ip daddr " NETDEV_GATEWAY4 " meta l4proto { tcp, udp } th dport 53 jump dns\n"
 	"add rule inet bulkhead guest drop\n"
+	"add rule inet bulkhead dns update @dns_rate { iifname limit rate over %10$u/second burst %11$u packets } drop\n"
+	"add rule inet bulkhead dns accept\n"
 
 	"add rule inet bulkhead output oifname \"h*\" oifname != @live drop\n"
 	"%3$s"
@@ -174,6 +182,11 @@ static const char ruleset[] =
 	"add rule inet bulkhead output meta skuid %5$u ip daddr { 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16 } reject\n"
 	"add rule inet bulkhead output meta skuid %5$u ip daddr %1$s reject\n"
 	"add rule inet bulkhead output meta skuid %5$u ip6 daddr { ::/127, fe80::/10 } reject\n"
+
+	/* The resolver answers containers, and asks the host's own: nothing else. */
+	"add rule inet bulkhead output meta skuid %12$u meta l4proto { tcp, udp } th dport 53 oifname != \"h*\" accept\n"
+	"add rule inet bulkhead output meta skuid %12$u meta l4proto { tcp, udp } th sport 53 oifname \"h*\" accept\n"
+	"add rule inet bulkhead output meta skuid %12$u drop\n"
 
 	/* Also what the proxy sends. */
 	"add rule inet bulkhead toward oifname @limit_ingress drop\n"
@@ -245,7 +258,8 @@ int firewall_install(const struct hostcfg *cfg, struct error *err)
 		rule[0] = '\0';
 	}
 	int size = snprintf(text, sizeof text, ruleset, pool, (unsigned)cfg->admin_port, rule, (unsigned)FLOWS_MAX,
-			    (unsigned)ROLE_UID_PULL, (unsigned)WEB_RATE, (unsigned)WEB_BURST, (unsigned)SSH_RATE, (unsigned)SSH_BURST);
+			    (unsigned)ROLE_UID_PULL, (unsigned)WEB_RATE, (unsigned)WEB_BURST, (unsigned)SSH_RATE, (unsigned)SSH_BURST, (unsigned)DNS_RATE,
+			    (unsigned)DNS_BURST, (unsigned)ROLE_UID_NAMES);
 	if (size < 0 || (size_t)size >= sizeof text)
 		return error_set(err, EOVERFLOW, "the firewall rules do not fit their buffer");
 	if (firewall_run(text, err) == -1)

@@ -176,6 +176,7 @@ struct review {
 	const struct ruleset *set;
 	flow_peer_cb *peer;
 	rule_set_holds_cb *set_holds;
+	rule_name_holds_cb *name_holds;
 	enum rule_direction direction;
 	uint8_t family;
 	size_t count;
@@ -239,6 +240,7 @@ static int review_cb(const struct nlmsghdr *header, void *data)
 		.direction = review->direction, .protocol = first.protocol,
 		.far = { .family = review->family, .prefix = review->family == AF_INET ? 32 : 128 },
 		.port = egress ? first.destination_port : second.source_port, .set_holds = review->set_holds,
+		.name_holds = review->name_holds,
 	};
 	memcpy(packet.far.bytes, egress ? first.destination : first.source, review->family == AF_INET ? 4 : 16);
 	packet.peer = review->peer(&packet.far);
@@ -288,7 +290,8 @@ static int tuple_forget(uint8_t family, const struct tuple *tuple, struct error 
 	return 0;
 }
 
-int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, rule_set_holds_cb *set_holds, struct error *err)
+int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, rule_set_holds_cb *set_holds,
+		rule_name_holds_cb *name_holds, struct error *err)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	struct review *review = malloc(sizeof *review);
@@ -299,7 +302,7 @@ int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set
 	for (size_t i = 0; result == 0 && i < sizeof families; i++)
 		for (int direction = RULE_EGRESS; result == 0 && direction <= RULE_INGRESS; direction++) {
 			do {
-				*review = (struct review){ .set = set, .peer = peer, .set_holds = set_holds, .direction = (enum rule_direction)direction,
+				*review = (struct review){ .set = set, .peer = peer, .set_holds = set_holds, .name_holds = name_holds, .direction = (enum rule_direction)direction,
 							   .family = families[i] };
 				result = review_list(review, families[i] == AF_INET ? (const void *)&ipv4 : ipv6, err);
 				for (size_t k = 0; result == 0 && k < review->count; k++)

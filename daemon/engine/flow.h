@@ -32,6 +32,7 @@ typedef const struct rule_groups *flow_peer_cb(const struct cidr *address);
  * rules and published ports do not allow: their next packet is one of a new
  * connection, and refused. The others are not touched.
  */
-int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, rule_set_holds_cb *set_holds, struct error *err);
+int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, rule_set_holds_cb *set_holds,
+		rule_name_holds_cb *name_holds, struct error *err);
 
 #endif

@@ -28,30 +28,20 @@
 #include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
-#include "daemon/lib/hostcfg.h"
-#include "daemon/lib/hostnet.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/packet.h"
 #include "daemon/lib/protocol.h"
 
 static struct container_message message;
 
-/* Names servers: those of the host's config, else what the host itself uses. */
+/* The host's resolver (daemon/names), which asks the host's own. */
 static int resolver_write(struct error *err)
 {
-	static struct hostcfg cfg;
-	char path[PATH_MAX], text[HOSTNET_RESOLV_MAX];
-	struct error ignored = ERROR_INIT;
-	cleanup_free char *own = NULL;
-	size_t size = 0;
+	static const char text[] = "nameserver " NETDEV_GATEWAY4 "\noptions edns0\n";
+	char path[PATH_MAX];
 
 	runtime_path(message.id, "resolv.conf", path);
-	if (hostcfg_load(ENGINE_HOSTCFG, &cfg, &ignored) == -1)
-		hostcfg_defaults(&cfg); /* the engine has told of the fault */
-	if (cfg.dns_count == 0 && file_read("/etc/resolv.conf", 4096, &own, &size, &ignored) == 0)
-		return file_write(path, own, size, 0644, err);
-	size = hostnet_resolv(&cfg, NULL, 0, text);
-	return file_write(path, text, size, 0644, err);
+	return file_write(path, text, strlen(text), 0644, err);
 }
 
 /* A monitor is not our child any more: its parent is init, its child the container's init. */

@@ -69,6 +69,8 @@ static int element_fill(struct nftnl_set_elem *element, const struct step *step)
 		return -1;
 	if (step->action != STEP_ADD)
 		return 0;
+	if (step->timeout_ms > 0)
+		nftnl_set_elem_set_u64(element, NFTNL_SET_ELEM_TIMEOUT, step->timeout_ms);
 	if (step->data_size > 0 && nftnl_set_elem_set(element, NFTNL_SET_ELEM_DATA, step->data, (uint32_t)step->data_size) == -1)
 		return -1;
 	if (step->chain[0] != '\0') {
@@ -80,7 +82,7 @@ static int element_fill(struct nftnl_set_elem *element, const struct step *step)
 }
 
 /* The message's size; 0: no memory. */
-static size_t message_put(char *at, const struct step *step, uint32_t seq)
+static size_t message_put(char *at, const struct step *step, uint16_t type, uint16_t flags, uint32_t seq)
 {
 	struct nftnl_set *set = nftnl_set_alloc();
 	struct nftnl_set_elem *element = nftnl_set_elem_alloc();
@@ -93,14 +95,27 @@ static size_t message_put(char *at, const struct step *step, uint32_t seq)
 		nftnl_set_set_str(set, NFTNL_SET_TABLE, FIREWALL_TABLE);
 		nftnl_set_set_str(set, NFTNL_SET_NAME, step->set);
 		nftnl_set_elem_add(set, element); /* the set owns it now */
-		struct nlmsghdr *header = nftnl_nlmsg_build_hdr(at, messages[step->action].type, NFPROTO_INET,
-								messages[step->action].flags | NLM_F_ACK, seq);
+		struct nlmsghdr *header = nftnl_nlmsg_build_hdr(at, type, NFPROTO_INET, flags | NLM_F_ACK, seq);
 		nftnl_set_elems_nlmsg_build_payload(header, set);
 		size = MNL_ALIGN(header->nlmsg_len);
 	}
 	if (set != NULL)
 		nftnl_set_free(set);
 	return size;
+}
+
+int step_find(const struct step *step, struct error *err)
+{
+	_Alignas(struct nlmsghdr) char buffer[STEP_BYTES];
+	struct step key = *step;
+
+	key.action = STEP_REMOVE; /* the key alone */
+	size_t size = message_put(buffer, &key, NFT_MSG_GETSETELEM, 0, 1);
+	if (size == 0)
+		return error_set(err, ENOMEM, "no memory for a firewall element");
+	if (netlink_talk(NETLINK_NETFILTER, buffer, size, 1, NULL, NULL, err) == 0)
+		return 1;
+	return err->code == ENOENT ? 0 : -1;
 }
 
 int step_run(const struct step *steps, size_t count, struct error *err)
@@ -112,7 +127,7 @@ int step_run(const struct step *steps, size_t count, struct error *err)
 		return error_set(err, ENOMEM, "no memory for a firewall transaction");
 	size_t size = MNL_ALIGN(nftnl_batch_begin(buffer, seq++)->nlmsg_len);
 	for (size_t i = 0; i < count; i++) {
-		size_t more = message_put(buffer + size, &steps[i], seq++);
+		size_t more = message_put(buffer + size, &steps[i], messages[steps[i].action].type, messages[steps[i].action].flags, seq++);
 		if (more == 0)
 			return error_set(err, ENOMEM, "no memory for a firewall element");
 		size += more;

@@ -34,6 +34,7 @@ struct step {
 		uint32_t burst;
 		bool bytes;          /* not packets */
 	} limit;
+	uint64_t timeout_ms;         /* of a set with `flags timeout`: then it goes; of one that is there, from now on. 0: never */
 };
 
 /* Appends to the key. */
@@ -41,6 +42,9 @@ void step_key(struct step *step, const void *part, size_t size);
 
 /* Appends a link's name to the key, as all sets of links have it. */
 void step_link(struct step *step, const char *link);
+
+/* 1: the set has an element with this key, 0: it has none, or there is no such set; -1 with err. */
+int step_find(const struct step *step, struct error *err);
 
 /* All of them or none. */
 int step_run(const struct step *steps, size_t count, struct error *err);

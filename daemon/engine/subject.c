@@ -10,6 +10,7 @@
 #include "daemon/engine/class.h"
 #include "daemon/engine/flow.h"
 #include "daemon/engine/group.h"
+#include "daemon/engine/nameset.h"
 #include "daemon/engine/netset.h"
 #include "daemon/engine/publish.h"
 #include "daemon/engine/tally.h"
@@ -114,7 +115,7 @@ static int review(const struct subject *subject, struct error *err)
 
 	memcpy(set.ports, subject->ports, sizeof set.ports);
 	set.port_count = subject->port_count;
-	return flow_review(subject->where.ipv4, subject->where.ipv6, &set, far_groups, netset_holds, err);
+	return flow_review(subject->where.ipv4, subject->where.ipv6, &set, far_groups, netset_holds, nameset_holds, err);
 }
 
 int subject_apply(const struct subject_place *where, struct ruleset *set, struct error *err)
@@ -194,6 +195,15 @@ const struct subject *subject_of_link(const char *link)
 	return subject;
 }
 
+const struct subject *subject_of_ipv4(uint32_t ipv4)
+{
+	const struct subject *subject = subjects;
+
+	while (subject != NULL && subject->where.ipv4 != ipv4)
+		subject = subject->next;
+	return subject;
+}
+
 bool subject_publishes(const struct published *port)
 {
 	for (const struct subject *subject = subjects; subject != NULL; subject = subject->next)
@@ -236,6 +246,23 @@ static int traffic_count(const struct subject *subject, json_t *counts, struct e
 	return traffic_none(&subject->traffic) ? 0 : throttle_count(subject->link, counts, err);
 }
 
+static int names_list(const struct class *class, json_t *counts, struct error *err)
+{
+	json_t *names = json_object();
+
+	json_object_set_new(counts, "names", names);
+	for (size_t i = 0; i < class->set.rule_count; i++)
+		for (size_t k = 0; k < class->set.rules[i].name_count; k++) {
+			const char *pattern = class->set.rules[i].names[k];
+			json_t *list = json_object_get(names, pattern) != NULL ? NULL : nameset_list(pattern, err);
+			if (list != NULL)
+				json_object_set_new(names, pattern, list);
+			else if (json_object_get(names, pattern) == NULL)
+				return -1;
+		}
+	return 0;
+}
+
 int subject_count(const char *id, struct error *err)
 {
 	const struct subject *subject = subject_find(id);
@@ -247,7 +274,7 @@ int subject_count(const char *id, struct error *err)
 		json_object_set_new(counts, subject->class->set.rules[i].id, json_pack("[i, i]", 0, 0));
 	if (subject != NULL) {
 		struct counting counting = { .class = subject->class, .counts = counts };
-		if (tally_counters(counter_take, &counting, err) == -1 || traffic_count(subject, counts, err) == -1)
+		if (tally_counters(counter_take, &counting, err) == -1 || traffic_count(subject, counts, err) == -1 || names_list(subject->class, counts, err) == -1)
 			return -1;
 	}
 	return json_memory("counts", counts, err);

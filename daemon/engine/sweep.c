@@ -26,8 +26,9 @@ static void chain_look(const char *name, void *data)
 static void set_look(const char *name, void *data)
 {
 	bool class = strncmp(name, "f_", 2) == 0 && strlen(name) == CLASS_NAME + 1;
+	bool names = (strncmp(name, "n4_", 3) == 0 || strncmp(name, "n6_", 3) == 0) && !class_has_name_set(name);
 
-	if ((class && class_of_name(name + 2) == NULL) || (netset_named(name) && !netset_present(name)))
+	if ((class && class_of_name(name + 2) == NULL) || (netset_named(name) && !netset_present(name)) || names)
 		fprintf(data, "destroy set " COMMANDS_TABLE "%s\n", name);
 }
 

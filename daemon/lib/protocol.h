@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/lib/domain.h"
 #include "daemon/lib/hex.h"
 
 /*
@@ -35,7 +36,10 @@
  */
 enum {
 	ROLE_FD_API = 3,    /* in engine and gate: to api */
-	ROLE_FD_ENGINE = 3, /* in api: to engine */
+	ROLE_FD_ENGINE = 3, /* in api and names: to engine */
+	ROLE_FD_NAMES = 4,  /* in engine: to names */
+	ROLE_FD_DNS_UDP = 4, /* in names: bound sockets where containers ask */
+	ROLE_FD_DNS_TCP = 5,
 	ROLE_FD_GATE = 4,   /* in api: to gate */
 	ROLE_FD_LISTEN = 5, /* in api: bound socket api.sock, callers bring a token */
 	ROLE_FD_LOCAL = 6,  /* in api: bound socket local.sock, callers are root */
@@ -92,10 +96,13 @@ enum message_type {
 				    * force from now on, also for flows that stand; RESULT. Without serial: the truth, after
 				    * the list of containers */
 	MESSAGE_RULES_COUNT,       /* struct container_id_message; api -> engine */
-	MESSAGE_RULES_COUNT_REPLY, /* no payload + fd of a file: JSON, {"<rule>": [packets, bytes]} */
+	MESSAGE_RULES_COUNT_REPLY, /* no payload + fd of a file: JSON (engine/subject.h) */
 	MESSAGE_ACCESS,            /* struct access_message + fd of a file with JSON (access.h); api -> engine: in force from now on; RESULT */
 	MESSAGE_ADDRESS_SET,       /* struct address_set_message + fd of a file with its addresses (address_set.h): in force from now on, also for flows that
 				    * stand; without fd: it is gone; api -> engine; RESULT. Without serial: the truth, before the rules */
+	MESSAGE_NAME_ASK,          /* struct name_ask_message; names -> engine: may the container ask for this? */
+	MESSAGE_NAME_VERDICT,      /* struct name_verdict_message */
+	MESSAGE_NAME_FOUND,        /* struct name_found_message; names -> engine: this is what was found; RESULT when the container may go there */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -177,6 +184,32 @@ struct rules_message {
 	uint8_t ipv6[16];
 	uint32_t plain;      /* 1: no rules, no published ports, all the outside is open; there is no file */
 	uint32_t count;      /* of the end: frames before it */
+};
+
+enum { NAME_ADDRESSES_MAX = 32 };
+
+struct name_ask_message {
+	uint32_t ipv4;       /* of the container, network byte order */
+	char name[DOMAIN_TEXT]; /* normal (domain.h); "": none that a rule could name */
+	char reserved[2];
+};
+
+struct name_verdict_message {
+	uint32_t allowed;
+	uint32_t wanted;     /* what is found has to be told */
+};
+
+struct name_found_message {
+	uint32_t ipv4;
+	uint32_t count;
+	char name[DOMAIN_TEXT]; /* that was asked for, whatever aliases lead on */
+	char reserved[2];
+	struct {
+		uint32_t ttl;    /* seconds */
+		uint8_t family;  /* AF_INET, AF_INET6 */
+		uint8_t reserved[3];
+		uint8_t bytes[16];
+	} addresses[NAME_ADDRESSES_MAX];
 };
 
 /* One with empty id ends the truth about address sets: what was not named is gone. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/lib/rule.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,65 +66,6 @@ int rule_direction_find(const char *name)
 int rule_protocol_find(const char *name)
 {
 	return word_find(protocols, name);
-}
-
-static bool bits_are_zero(const struct cidr *cidr, unsigned from)
-{
-	unsigned end = cidr->family == AF_INET ? 32 : 128;
-
-	for (unsigned bit = from; bit < end; bit++)
-		if ((cidr->bytes[bit / 8] & 0x80U >> bit % 8) != 0)
-			return false;
-	return true;
-}
-
-int cidr_parse(const char *text, struct cidr *ret_cidr, struct error *err)
-{
-	char address[INET6_ADDRSTRLEN];
-	struct cidr cidr = { 0 };
-	const char *slash = strchr(text, '/');
-	size_t size = slash == NULL ? strlen(text) : (size_t)(slash - text);
-	unsigned long prefix = 0;
-
-	if (size >= sizeof address)
-		return error_set(err, EINVAL, "'%.64s' is not an address", text);
-	memcpy(address, text, size);
-	address[size] = '\0';
-	if (inet_pton(AF_INET, address, cidr.bytes) == 1)
-		cidr.family = AF_INET;
-	else if (inet_pton(AF_INET6, address, cidr.bytes) == 1)
-		cidr.family = AF_INET6;
-	else
-		return error_set(err, EINVAL, "'%.64s' is not an address such as 192.0.2.0/24 or 2001:db8::/32", text);
-	unsigned full = cidr.family == AF_INET ? 32 : 128;
-	if (slash != NULL) {
-		size_t digits = strspn(slash + 1, "0123456789");
-		prefix = strtoul(slash + 1, NULL, 10);
-		if (digits == 0 || digits > 3 || slash[1 + digits] != '\0' || prefix > full || (digits > 1 && slash[1] == '0'))
-			return error_set(err, EINVAL, "'%.64s': the prefix length is not 0 to %u", text, full);
-	}
-	cidr.prefix = (uint8_t)(slash == NULL ? full : prefix);
-	if (!bits_are_zero(&cidr, cidr.prefix))
-		return error_set(err, EINVAL, "'%.64s' is an address within a network, not a network: bits behind its prefix are set", text);
-	*ret_cidr = cidr;
-	return 0;
-}
-
-void cidr_format(const struct cidr *cidr, char text[CIDR_TEXT])
-{
-	inet_ntop(cidr->family, cidr->bytes, text, INET6_ADDRSTRLEN);
-	if (cidr->prefix != (cidr->family == AF_INET ? 32 : 128))
-		snprintf(text + strlen(text), 5, "/%u", cidr->prefix);
-}
-
-bool cidr_holds(const struct cidr *outer, const struct cidr *inner)
-{
-	if (outer->family != inner->family || outer->prefix > inner->prefix)
-		return false;
-	unsigned whole = outer->prefix / 8, rest = outer->prefix % 8;
-	if (memcmp(outer->bytes, inner->bytes, whole) != 0)
-		return false;
-	return rest == 0 || ((outer->bytes[whole] ^ inner->bytes[whole]) & 0xff << (8 - rest) & 0xff) == 0;
 }
 
 /* path.key, for err->field. */
@@ -196,6 +136,33 @@ static int peers_read(json_t *list, const char *path, enum rule_peer_kind kind, 
 			return error_field(err, field, "%s is one too many: containers, projects and address sets of a rule are at most %d", field, RULE_PEERS_MAX);
 		if (!known)
 			rule->peers[rule->peer_count++] = peer;
+	}
+	return 0;
+}
+
+static int names_read(json_t *list, const char *path, struct rule *rule, struct error *err)
+{
+	char field[96], text[DOMAIN_TEXT + 1];
+	struct error why = ERROR_INIT;
+
+	if (json_array_size(list) == 0)
+		return 0;
+	field_name(field, sizeof field, path, "names");
+	if (rule->direction != RULE_EGRESS || (rule->action != RULE_ALLOW && rule->action != RULE_LOG))
+		return error_field(err, field, "%s: what a name leads to is known once a container has asked for it, so it can be allowed, egress, and not denied", field);
+	rule->names = calloc(json_array_size(list), sizeof *rule->names);
+	if (rule->names == NULL)
+		return error_set(err, ENOMEM, "no memory for a rule");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		snprintf(field, sizeof field, "%s.names[%zu]", path, i);
+		if (json_read_string(json_array_get(list, i), field, 1, sizeof text - 1, text, err) == -1)
+			return -1;
+		if (domain_pattern(text, rule->names[rule->name_count], &why) == -1)
+			return error_field(err, field, "%s: %s", field, why.message);
+		bool known = false;
+		for (size_t k = 0; !known && k < rule->name_count; k++)
+			known = strcmp(rule->names[k], rule->names[rule->name_count]) == 0;
+		rule->name_count += !known;
 	}
 	return 0;
 }
@@ -302,7 +269,7 @@ static int families_check(const char *path, const struct rule *rule, struct erro
 int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct error *err)
 {
 	char direction[WORD_TEXT] = "", action[WORD_TEXT] = "", protocol[WORD_TEXT] = "any", expires[TIME_ROOM] = "";
-	json_t *addresses = NULL, *ports = NULL, *peers[PEER_KINDS] = { NULL };
+	json_t *addresses = NULL, *ports = NULL, *names = NULL, *peers[PEER_KINDS] = { NULL };
 	int d, a, p;
 	struct rule rule = { .priority = RULE_PRIORITY_DEFAULT, .enabled = true };
 	const struct json_field fields[] = {
@@ -314,6 +281,7 @@ int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct er
 		{ peer_keys[PEER_CONTAINER], JSON_KIND_ARRAY, false, 0, RULE_PEERS_MAX, &peers[PEER_CONTAINER], NULL },
 		{ peer_keys[PEER_PROJECT], JSON_KIND_ARRAY, false, 0, RULE_PEERS_MAX, &peers[PEER_PROJECT], NULL },
 		{ peer_keys[PEER_ADDRESS_SET], JSON_KIND_ARRAY, false, 0, RULE_PEERS_MAX, &peers[PEER_ADDRESS_SET], NULL },
+		{ "names", JSON_KIND_ARRAY, false, 0, RULE_NAMES_MAX, &names, NULL },
 		{ "ports", JSON_KIND_ARRAY, false, 0, RULE_PORTS_MAX, &ports, NULL },
 		{ "priority", JSON_KIND_INTEGER, false, 0, RULE_PRIORITY_MAX, &rule.priority, NULL },
 		{ "comment", JSON_KIND_STRING, false, 0, RULE_COMMENT_MAX, rule.comment, NULL },
@@ -334,10 +302,19 @@ int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct er
 	for (enum rule_peer_kind kind = 0; kind < PEER_KINDS; kind++)
 		if (peers_read(peers[kind], path, kind, &rule, err) == -1)
 			return -1;
-	if (families_check(path, &rule, err) == -1 || expiry_read(expires, path, &rule.expires_ms, err) == -1)
+	if (families_check(path, &rule, err) == -1 || expiry_read(expires, path, &rule.expires_ms, err) == -1 || names_read(names, path, &rule, err) == -1) {
+		rule_free(&rule);
 		return -1;
+	}
 	*ret_rule = rule;
 	return 0;
+}
+
+void rule_free(struct rule *rule)
+{
+	free(rule->names);
+	rule->names = NULL;
+	rule->name_count = 0;
 }
 
 static json_t *expiry_json(int64_t ms)
@@ -380,6 +357,10 @@ json_t *rule_json(const struct rule *rule)
 				   directions[rule->direction], "action", actions[rule->action], "protocol", protocols[rule->protocol],
 				   "addresses", addresses, "ports", ports, "priority", (json_int_t)rule->priority, "comment", rule->comment,
 				   "enabled", (int)rule->enabled);
+	json_t *names = json_array();
+	for (size_t i = 0; i < rule->name_count; i++)
+		json_array_append_new(names, json_string(rule->names[i]));
+	json_object_set_new(object, "names", names);
 	for (enum rule_peer_kind kind = 0; kind < PEER_KINDS; kind++)
 		json_object_set_new(object, peer_keys[kind], peers_json(rule, kind));
 	json_t *expires = expiry_json(rule->expires_ms);
@@ -395,9 +376,17 @@ static bool is_peer(const struct rule_packet *packet, const struct rule_peer *pe
 	return packet->peer != NULL && strcmp(peer->kind == PEER_PROJECT ? packet->peer->project : packet->peer->container, peer->id) == 0;
 }
 
+bool rule_names(const struct rule *rule, const char *name)
+{
+	for (size_t i = 0; i < rule->name_count; i++)
+		if (domain_matches(rule->names[i], name))
+			return true;
+	return false;
+}
+
 bool rule_matches(const struct rule *rule, const struct rule_packet *packet)
 {
-	bool found = rule->address_count == 0 && rule->peer_count == 0;
+	bool found = rule->address_count == 0 && rule->peer_count == 0 && rule->name_count == 0;
 
 	if (rule->direction != packet->direction || (rule->protocol != RULE_ANY && numbers[rule->protocol] != packet->protocol))
 		return false;
@@ -405,6 +394,8 @@ bool rule_matches(const struct rule *rule, const struct rule_packet *packet)
 		found = cidr_holds(&rule->addresses[i], &packet->far);
 	for (size_t i = 0; !found && i < rule->peer_count; i++)
 		found = is_peer(packet, &rule->peers[i]);
+	for (size_t i = 0; !found && packet->name_holds != NULL && i < rule->name_count; i++)
+		found = packet->name_holds(rule->names[i], &packet->far, packet->data);
 	if (!found || rule->port_count == 0)
 		return found;
 	for (size_t i = 0; i < rule->port_count; i++)

@@ -4,17 +4,18 @@
  * gives it to the kernel.
  *
  * A rule matches a packet that opens a connection. What it leaves open matches all:
- * neither addresses nor peers, any far end of both families; no ports, any port.
+ * neither addresses, peers nor names, any far end of both families; no ports, any port.
  */
 #ifndef BULKHEAD_RULE_H
 #define BULKHEAD_RULE_H
 
 #include <jansson.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/lib/cidr.h"
+#include "daemon/lib/domain.h"
 #include "daemon/lib/hex.h"
 
 struct error;
@@ -23,10 +24,10 @@ enum {
 	RULE_ADDRESSES_MAX = 64,
 	RULE_PORTS_MAX = 32,
 	RULE_PEERS_MAX = 64,
+	RULE_NAMES_MAX = 32,
 	RULE_COMMENT_MAX = 255,
 	RULE_PRIORITY_MAX = 1000,
 	RULE_PRIORITY_DEFAULT = 500,
-	CIDR_TEXT = INET6_ADDRSTRLEN + 4,
 };
 
 enum rule_direction { RULE_EGRESS, RULE_INGRESS, RULE_DIRECTIONS };
@@ -41,16 +42,11 @@ struct rule_peer {
 	char id[ID_TEXT];
 };
 
-/* A network; an address is one of full length. */
-struct cidr {
-	uint8_t family, prefix; /* AF_INET, AF_INET6 */
-	uint8_t bytes[16];      /* network byte order; bits behind the prefix are 0 */
-};
-
 struct port_range {
 	uint16_t first, last;
 };
 
+/* rule_free() when done. */
 struct rule {
 	char id[ID_TEXT];
 	enum rule_direction direction;
@@ -59,6 +55,8 @@ struct rule {
 	size_t address_count, port_count, peer_count;
 	struct cidr addresses[RULE_ADDRESSES_MAX]; /* of the far end; none holds another */
 	struct rule_peer peers[RULE_PEERS_MAX];    /* who else may be the far end */
+	char (*names)[DOMAIN_TEXT];                /* who else may be it: patterns (domain.h) of what the container has asked for; owned */
+	size_t name_count;
 	struct port_range ports[RULE_PORTS_MAX];   /* of the destination; in order, none touches another */
 	int64_t priority;                          /* lower ones come first */
 	char comment[RULE_COMMENT_MAX + 1];
@@ -71,8 +69,9 @@ struct rule_groups {
 	char container[ID_TEXT], project[ID_TEXT], realm[ID_TEXT];
 };
 
-/* Whether an address, of full length, is in the set with this id. */
+/* Whether an address, of full length, is in the set with this id, or was found for the pattern. */
 typedef bool rule_set_holds_cb(const char *id, const struct cidr *address, void *data);
+typedef bool rule_name_holds_cb(const char *pattern, const struct cidr *address, void *data);
 
 struct rule_packet {
 	enum rule_direction direction;
@@ -80,8 +79,9 @@ struct rule_packet {
 	struct cidr far;   /* full length */
 	uint16_t port;     /* of the destination; 0: it has none */
 	const struct rule_groups *peer; /* the far end is a container; NULL: it is not */
-	rule_set_holds_cb *set_holds; /* NULL: no set holds it */
-	void *data;        /* of set_holds */
+	rule_set_holds_cb *set_holds;   /* NULL: no set holds it */
+	rule_name_holds_cb *name_holds; /* NULL: it was found for none */
+	void *data;        /* of both */
 };
 
 /*
@@ -90,16 +90,16 @@ struct rule_packet {
  */
 int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct error *err);
 
+void rule_free(struct rule *rule); /* zeroed: nothing */
+
+/* Whether one of its patterns is that of a normal name. */
+bool rule_names(const struct rule *rule, const char *name);
+
 /* As rule_read() takes it; NULL without memory. */
 json_t *rule_json(const struct rule *rule);
 
 /* Whether it concerns the packet; not whether it is enabled or expired. */
 bool rule_matches(const struct rule *rule, const struct rule_packet *packet);
-
-/* "10.0.0.0/8", "2001:db8::1". A network with bits behind its prefix is refused. -1 with err without a field. */
-int cidr_parse(const char *text, struct cidr *ret_cidr, struct error *err);
-void cidr_format(const struct cidr *cidr, char text[CIDR_TEXT]);
-bool cidr_holds(const struct cidr *outer, const struct cidr *inner);
 
 /* As the API has them: "egress", "allow", "tcp"; NULL beyond. */
 const char *rule_direction_name(enum rule_direction direction);

@@ -94,6 +94,8 @@ json_t *ruleset_json(const struct ruleset *set)
 
 void ruleset_free(struct ruleset *set)
 {
+	for (size_t i = 0; i < set->rule_count; i++)
+		rule_free(&set->rules[i]);
 	free(set->rules);
 	*set = (struct ruleset){ 0 };
 }

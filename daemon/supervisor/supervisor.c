@@ -3,10 +3,11 @@
  * supervisor: starts the roles, keeps both ends of their channels, and starts
  * a role again when it ends. It reads nothing from outside but signals.
  *
- * SIGTERM, SIGINT: end the roles in order (api, gate, engine); containers,
+ * SIGTERM, SIGINT: end the roles in order (api, gate, names, engine); containers,
  * proxy and firewall stay. SIGPWR: the host goes down, so api stops every
  * container first. `bulkheadd shutdown` sends it.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/engine/netdev.h"
 #include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -43,7 +45,7 @@ enum {
 };
 
 /* In the order of ending; started in reverse. */
-enum role_index { ROLE_API, ROLE_GATE, ROLE_ENGINE, ROLE_COUNT };
+enum role_index { ROLE_API, ROLE_GATE, ROLE_NAMES, ROLE_ENGINE, ROLE_COUNT };
 
 struct role {
 	const char *name;
@@ -218,6 +220,19 @@ static int socket_listen(const char *path, mode_t mode, gid_t gid, struct error 
 	return fd_steal(&fd);
 }
 
+/* Where containers ask: the address is there with the first container's link. */
+static int dns_bind(int type, struct error *err)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = inet_addr(NETDEV_GATEWAY4) };
+	cleanup_fd int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1;
+
+	if (fd == -1 || setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on) == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
+	    bind(fd, (const struct sockaddr *)&address, sizeof address) == -1 || (type == SOCK_STREAM && listen(fd, 64) == -1))
+		return error_errno(err, "cannot take questions of containers at " NETDEV_GATEWAY4 ", port 53");
+	return fd_steal(&fd);
+}
+
 static int channel_pair(int ret_pair[2], struct error *err)
 {
 	int size = CHANNEL_BUFFER;
@@ -253,8 +268,8 @@ static int pid_file_take(struct error *err)
 
 static int supervisor_prepare(struct supervisor *supervisor, struct error *err)
 {
-	static const char *const names[ROLE_COUNT] = { "api", "gate", "engine" };
-	int engine[2], gate[2];
+	static const char *const names[ROLE_COUNT] = { "api", "gate", "names", "engine" };
+	int engine[2], gate[2], resolver[2];
 
 	if (folder_own("/run/bulkhead", 0755, 0, 0, err) == -1 || pid_file_take(err) == -1 ||
 	    folder_own("/data/bulkhead", 0755, 0, 0, err) == -1 ||
@@ -266,7 +281,10 @@ static int supervisor_prepare(struct supervisor *supervisor, struct error *err)
 	if (listening == -1)
 		return -1;
 	int local = socket_listen("/run/bulkhead/local.sock", 0600, 0, err);
-	if (local == -1 || channel_pair(engine, err) == -1 || channel_pair(gate, err) == -1)
+	if (local == -1 || channel_pair(engine, err) == -1 || channel_pair(gate, err) == -1 || channel_pair(resolver, err) == -1)
+		return -1;
+	int datagrams = dns_bind(SOCK_DGRAM, err), streams = datagrams == -1 ? -1 : dns_bind(SOCK_STREAM, err);
+	if (streams == -1)
 		return -1;
 
 	for (int i = 0; i < ROLE_COUNT; i++) {
@@ -278,7 +296,8 @@ static int supervisor_prepare(struct supervisor *supervisor, struct error *err)
 			return -1;
 	}
 	memcpy(supervisor->roles[ROLE_API].fds, (int[]){ engine[0], gate[0], listening, local }, 4 * sizeof(int));
-	supervisor->roles[ROLE_ENGINE].fds[0] = engine[1];
+	memcpy(supervisor->roles[ROLE_ENGINE].fds, (int[]){ engine[1], resolver[1] }, 2 * sizeof(int));
+	memcpy(supervisor->roles[ROLE_NAMES].fds, (int[]){ resolver[0], datagrams, streams }, 3 * sizeof(int));
 	supervisor->roles[ROLE_GATE].fds[0] = gate[1];
 	return 0;
 }

@@ -5,6 +5,7 @@
  *
  *   forge table                                        the names, a line each, behind "nowhere" or "outside"
  *   forge send OUT4 OUT6 HOST4 HOST6 PEER4 PEER6       sends all of them from eth0; addresses of a server outside, of the host, of another container
+ *   forge one ADDRESS                                  one of its own, of protocol 253 (RFC 3692), which nobody but the network sees
  *   forge listen SECONDS                               names whose packets come in at eth0, each once
  *
  * Each packet has "FORGE:<name>." in it.
@@ -108,6 +109,17 @@ static int send_all(char **words)
 	return 0;
 }
 
+static int send_one(const char *address)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, 253);
+
+	if (fd == -1 || inet_pton(AF_INET, address, &to.sin_addr) != 1 ||
+	    sendto(fd, "FORGE:one.", 10, 0, (const struct sockaddr *)&to, sizeof to) == -1)
+		fail(address);
+	return 0;
+}
+
 static int listen_for(int seconds)
 {
 	char seen[256][48];
@@ -152,8 +164,10 @@ int main(int argc, char **argv)
 	}
 	if (argc == 3 && strcmp(argv[1], "listen") == 0)
 		return listen_for(atoi(argv[2]));
+	if (argc == 3 && strcmp(argv[1], "one") == 0)
+		return send_one(argv[2]);
 	if (argc == 8 && strcmp(argv[1], "send") == 0)
 		return send_all(argv + 2);
-	fputs("usage: forge table | listen SECONDS | send OUT4 OUT6 HOST4 HOST6 PEER4 PEER6\n", stderr);
+	fputs("usage: forge table | one ADDRESS | listen SECONDS | send OUT4 OUT6 HOST4 HOST6 PEER4 PEER6\n", stderr);
 	return 2;
 }

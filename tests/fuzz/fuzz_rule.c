@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fuzz_rule: the rules of a container as the engine reads them; what it took has a normal form, and makes commands of known words alone. */
-// link: daemon/engine/commands.c
+// link: daemon/engine/commands.c daemon/engine/nameset.c daemon/engine/step.c daemon/engine/tally.c daemon/engine/netlink.c -lcrypto -lnftnl -lmnl
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/engine/commands.h"
+#include "daemon/engine/netset.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/json.h"
 #include "daemon/lib/ruleset.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+bool netset_name(const char *id, uint8_t family, char name[NETSET_NAME])
+{
+	snprintf(name, NETSET_NAME, "a%c_%.24s_0123456789abcdef", family == AF_INET ? '4' : '6', id);
+	return true;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -31,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!json_equal(normal, second))
 			abort();
 		static uint32_t groups[RULESET_RULES_MAX * RULE_PEERS_MAX];
-		char *commands = commands_of_class(&set, "0123456789abcdef", 1, groups);
+		char *commands = commands_of_class(&set, "0123456789abcdef", groups);
 		if (commands == NULL || strspn(commands, allowed) != strlen(commands))
 			abort();
 		free(commands);

@@ -19,11 +19,13 @@ api_begin() {
 	[ -e "$IMAGE" ] || bail "there is no $IMAGE: make image"
 	machine_use "$MACHINES/api"
 	DOMAIN=box1.test
+	RESOLVER=127.77.0.1 # answers if a test has a server there
 	if ! machine_running || [ ! -e "$M/ready" ]; then
 		machine_kill
 		rm -f "$M/ready"
 		diag 'booting the machine that the API tests share'
 		base_overlay
+		echo "nameserver $RESOLVER" >"$M/resolv.conf"
 		MEMORY=3072 machine_start "${API_FIRMWARE:-uefi}"
 		wait_unlock_ssh 180 || bail 'the machine of the API tests does not boot'
 		unlock_stdin "$PASSPHRASE"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/engine/throttle.c daemon/engine/subject.c daemon/engine/sweep.c daemon/engine/netset.c daemon/engine/class.c daemon/engine/group.c daemon/engine/commands.c daemon/engine/publish.c daemon/engine/address.c daemon/engine/step.c daemon/engine/netlink.c -lcrypto -lnftnl -lmnl -Wl,--wrap=step_run
+// link: daemon/engine/throttle.c daemon/engine/subject.c daemon/engine/sweep.c daemon/engine/netset.c daemon/engine/nameset.c daemon/engine/class.c daemon/engine/group.c daemon/engine/commands.c daemon/engine/publish.c daemon/engine/address.c daemon/engine/step.c daemon/engine/netlink.c -lcrypto -lnftnl -lmnl -Wl,--wrap=step_run
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -98,12 +98,14 @@ int element_marks_set(const char *link, const struct element_marks *before, cons
 	return 0;
 }
 
-int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, rule_set_holds_cb *set_holds, struct error *e)
+int flow_review(uint32_t ipv4, const uint8_t ipv6[16], const struct ruleset *set, flow_peer_cb *peer, rule_set_holds_cb *set_holds,
+		rule_name_holds_cb *name_holds, struct error *e)
 {
 	struct cidr far = { .family = AF_INET, .prefix = 32, .bytes = { 10, 0, 0, 5 } }, listed = { .family = AF_INET, .prefix = 32, .bytes = { 192, 0, 2, 7 } };
 
 	kernel.peer = peer(&far);
 	kernel.holds = set_holds(SET, &listed, NULL);
+	(void)name_holds;
 	(void)ipv4;
 	(void)ipv6;
 	(void)set;
@@ -316,7 +318,7 @@ static void counts_are_the_members_rules_alone(void **state)
 	assert_int_not_equal(fd, -1);
 	assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
 	close(fd);
-	assert_string_equal(text, "{\"" RULE "\":[3,300]}");
+	assert_string_equal(text, "{\"" RULE "\":[3,300],\"names\":{}}");
 	fd = subject_count(TWO, &err);
 	memset(text, 0, sizeof text);
 	assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
@@ -343,7 +345,7 @@ static void limits_are_elements_that_change_one_by_one(void **state)
 	int fd = subject_count(ONE, &err);
 	assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
 	close(fd);
-	assert_string_equal(text, "{\"new_per_second\":[5,500]}");
+	assert_string_equal(text, "{\"new_per_second\":[5,500],\"names\":{}}");
 	assert_ok(apply(ONE, NARROWER), &err);
 	assert_string_equal(kernel.steps, "destroy limit_new h1111111111\nadd limit_new h1111111111 over 5 packets, burst 5\n");
 	kernel.transactions = 0;

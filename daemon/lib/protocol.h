@@ -186,7 +186,7 @@ struct rules_message {
 	uint32_t count;      /* of the end: frames before it */
 };
 
-enum { NAME_ADDRESSES_MAX = 32 };
+enum { NAME_ADDRESSES_MAX = 256 };
 
 struct name_ask_message {
 	uint32_t ipv4;       /* of the container, network byte order */

@@ -39,6 +39,7 @@ confined() { # ROLE UID
 }
 confined api 901
 confined gate 902
+confined names 905
 is "$(stat -c '%a %u %g' /run/bulkhead/api.sock)" '660 0 900' 'api.sock is for the group of the proxy'
 is "$(stat -c '%a %u %g' /run/bulkhead/local.sock)" '600 0 0' 'local.sock is for root'
 is "$(stat -c '%a %u' /data/bulkhead/api)" '700 901' 'the state is for api alone'

@@ -166,7 +166,7 @@ machine_start() {
 		# What answers its questions of names, if a test says so: QEMU hands 10.0.2.3 on to the first of resolv.conf.
 		resolver=()
 		# shellcheck disable=SC2016 # for the shell inside
-		[ ! -e resolv.conf ] || resolver=(unshare --mount sh -c 'mount --bind resolv.conf /etc/resolv.conf && exec "$0" "$@"')
+		[ ! -e resolv.conf ] || resolver=(unshare --mount sh -c 'busybox mount -o bind resolv.conf /etc/resolv.conf && exec "$0" "$@"')
 		"${resolver[@]}" $QEMU -name "bulkhead-$(basename "$M")" -machine q35 "${accel[@]}" -smp "${CPUS:-2}" -m "${MEMORY:-2048}" \
 			"${boot[@]}" ${disk:+-drive "$disk,if=none,id=disk0,cache=${CACHE:-unsafe},discard=unmap" -device virtio-blk-pci,drive=disk0,serial=disk0,bootindex=1} \
 			"${net[@]}" -device virtio-rng-pci \

@@ -15,16 +15,13 @@ serve "TCP-LISTEN:$port,bind=127.0.0.1,fork,reuseaddr" SYSTEM:'echo served'
 serve "TCP6-LISTEN:$port,bind=[::1],fork,reuseaddr" SYSTEM:'echo served'
 
 declare -A id url v4 v6
-base64 -w0 "$program" >"$LOGS/program"
-jq -cn --rawfile i "$LOGS/program" '{command: ["sh", "-c", "cat >/forge && chmod 755 /forge"], stdin: $i}' >"$LOGS/request"
 box() { # NAME PROJECT
 	PROJECT=$2 lab_start "forged-$1"
 	id[$1]=$LAB url[$1]=$LAB_URL
 	wait_until 60 lab_up || return 1
 	api GET "/containers/$LAB"
 	v4[$1]=$(field .ipv4) v6[$1]=$(field .ipv6)
-	api_json POST "/containers/$LAB/exec" "@$LOGS/request"
-	is "$STATUS $(field .exit_code)" '200 0' "container $1 has the program"
+	program_put "$program" "$LAB"
 }
 api_json POST /realms '{"name":"forged"}'
 abroad=$(field .id)

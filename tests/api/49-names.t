@@ -18,21 +18,18 @@ dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --no-p
 	--log-queries --log-facility="$W/log" --addn-hosts="$W/hosts" --local=/example.com/ --local=/example.org/ --host-record=v6.example.com,fec0::2 \
 	--host-record=v4.example.com,203.0.113.7 --host-record=other.example.com,fec0::2 --host-record=rebind.example.com,10.0.2.2 \
 	--cname=alias.example.com,v6.example.com --host-record=example.org,fec0::2 --host-record=deep.sub.example.org,fec0::2 </dev/null >"$W/dnsmasq.log" 2>&1 &
-resolver=$!
+dnsmasq=$!
 read -r port open_port _ < <(ports_pick | tr -c '0-9\n' ' ')
 serve "TCP-LISTEN:$port,bind=127.0.0.1,fork,reuseaddr" SYSTEM:'echo served'
 serve "TCP6-LISTEN:$port,bind=[::1],fork,reuseaddr" SYSTEM:'echo served'
 serve -u "TCP6-LISTEN:$open_port,bind=[::1],fork,reuseaddr" SYSTEM:"cat >>$W/open"
-SERVERS+=("$resolver")
-kill -0 "$resolver" || bail "no resolver at $RESOLVER: $(cat "$W/dnsmasq.log" "$W/log")"
+SERVERS+=("$dnsmasq")
+kill -0 "$dnsmasq" || bail "no resolver at $RESOLVER: $(cat "$W/dnsmasq.log" "$W/log")"
 
 lab_start named
 box=$LAB box_url=$LAB_URL
 runs 'a container' wait_until 60 lab_up
-base64 -w0 "$O/bin/forge" >"$W/program"
-jq -cn --rawfile i "$W/program" '{command: ["sh", "-c", "cat >/forge && chmod 755 /forge"], stdin: $i}' >"$W/request"
-api_json POST "/containers/$box/exec" "@$W/request"
-is "$STATUS $(field .exit_code)" '200 0' 'with a program in it'
+program_put "$O/bin/forge" "$box"
 rules() { api_json PUT "/containers/$box/firewall" "$1"; }
 allow() { rules "$(jq -cn --argjson names "$1" '{egress: "allow-list", rules: [{direction: "egress", action: "allow", names: $names}]}')"; }
 finds() { lab "getent ahosts $1 | cut -d' ' -f1 | sort -u"; } # NAME: its addresses

@@ -17,10 +17,7 @@ is "$(sed -n '/^| attempt |/,/^$/p' SECURITY.md | tail -n +3 | grep -c '^|')" "$
 lab_start hostile '{"limits":{"memory_max":134217728,"swap_max":0,"pids_max":100,"disk_max":104857600}}'
 hostile=$LAB
 runs 'a container' wait_until 60 lab_up
-base64 -w0 "$program" >"$LOGS/program"
-jq -cn --rawfile i "$LOGS/program" '{command: ["sh", "-c", "cat >/hostile && chmod 755 /hostile"], stdin: $i}' >"$LOGS/request"
-api_json POST "/containers/$hostile/exec" "@$LOGS/request"
-is "$STATUS $(field .exit_code)" '200 0' 'with the program in it'
+program_put "$program" "$hostile"
 api_json POST "/containers/$hostile/exec" '{"command":["/hostile"],"timeout":600}' --max-time 620
 is "$STATUS $(field .timed_out)" '200 false' 'it tries everything'
 field .stdout.data | grep . >"$LOGS/hostile.txt"

@@ -11,6 +11,7 @@
 #   web URL [CURL...]            the same as api, for any URL of the machine; web_up URL: 0 if it answers 200
 #   lab_start NAME [JSON]        a container that runs what lab is told; sets LAB (its id) and LAB_URL; JSON: further fields
 #   lab SCRIPT                   runs SCRIPT as root in it; the output
+#   program_put PROGRAM ID       a program of ours into a container, as /NAME: one check
 #   guard                        counts of everything and free space, for comparing
 
 api_begin() {
@@ -150,6 +151,14 @@ web_up() { # URL
 	[ "$STATUS" = 200 ]
 }
 lab_up() { [ "$(lab 'echo up')" = up ]; }
+
+# A program of ours into a container, as /NAME.
+program_put() { # PROGRAM ID
+	base64 -w0 "$1" >"$LOGS/program"
+	jq -cn --rawfile i "$LOGS/program" --arg name "${1##*/}" '{command: ["sh", "-c", "cat >/\($name) && chmod 755 /\($name)"], stdin: $i}' >"$LOGS/request"
+	api_json POST "/containers/$2/exec" "@$LOGS/request"
+	is "$STATUS $(field .exit_code)" '200 0' "with ${1##*/} in it"
+}
 
 container_gone() { # ID: deletes it
 	api DELETE "/containers/$1"

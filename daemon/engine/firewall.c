@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/engine/netdev.h"
 #include "daemon/lib/error.h"
+#include "daemon/lib/gateway.h"
 #include "daemon/lib/hostcfg.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/ruleset.h"
@@ -170,7 +170,7 @@ static const char ruleset[] =
 	"add rule inet bulkhead guest icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } "
 	"update @nd { iifname limit rate over 10/second burst 20 packets } drop\n"
 	"add rule inet bulkhead guest icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n"
-	"add rule inet bulkhead guest ip daddr " NETDEV_GATEWAY4 " meta l4proto { tcp, udp } th dport 53 jump dns\n"
+	"add rule inet bulkhead guest ip daddr " GATEWAY4 " meta l4proto { tcp, udp } th dport 53 jump dns\n"
 	"add rule inet bulkhead guest drop\n"
 	"add rule inet bulkhead dns update @dns_rate { iifname limit rate over %10$u/second burst %11$u packets } drop\n"
 	"add rule inet bulkhead dns accept\n"

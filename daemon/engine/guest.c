@@ -15,11 +15,11 @@
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/limits.h"
-#include "daemon/engine/netdev.h"
 #include "daemon/engine/policy.h"
 #include "daemon/engine/runtime.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
+#include "daemon/lib/gateway.h"
 #include "daemon/lib/protocol.h"
 
 struct item {
@@ -73,8 +73,8 @@ static const struct item items[] = {
 	{ "lxc.net.0.name", "eth0" },
 	{ "lxc.net.0.flags", "up" },
 	{ "lxc.sysctl.net.ipv6.conf.all.forwarding", "0" }, /* what else it has of the host's settings (kernel/sysctl.conf) it keeps */
-	{ "lxc.net.0.ipv4.gateway", NETDEV_GATEWAY4 },
-	{ "lxc.net.0.ipv6.gateway", NETDEV_GATEWAY6 },
+	{ "lxc.net.0.ipv4.gateway", GATEWAY4 },
+	{ "lxc.net.0.ipv6.gateway", GATEWAY6 },
 	/* A container's environment holds these unless it says otherwise. */
 	{ "lxc.environment", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
 	{ "lxc.environment", "TERM=linux" },

@@ -13,6 +13,7 @@
 #include "daemon/engine/netlink.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
+#include "daemon/lib/gateway.h"
 #include "daemon/lib/hostnet.h"
 
 struct setting {
@@ -91,8 +92,8 @@ int netdev_create(const char *host, const char *peer, uint32_t ipv4, const uint8
 	struct hostnet_route route4 = { .to = { .family = AF_INET, .prefix = 32, .v4.s_addr = ipv4 } };
 	struct hostnet_route route6 = { .to = { .family = AF_INET6, .prefix = 128 } };
 
-	inet_pton(AF_INET, NETDEV_GATEWAY4, &gateway4.v4);
-	inet_pton(AF_INET6, NETDEV_GATEWAY6, &gateway6.v6);
+	inet_pton(AF_INET, GATEWAY4, &gateway4.v4);
+	inet_pton(AF_INET6, GATEWAY6, &gateway6.v6);
 	memcpy(&route6.to.v6, ipv6, 16);
 
 	if (netdev_delete(host, err) == -1 || pair_make(host, peer, err) == -1)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * netdev: the routed veth pair of a container. The host side answers as
- * 169.254.0.1 and fe80::1, has a route to the container's two addresses and
+ * 169.254.0.1 and fe80::1 (gateway.h), has a route to the container's two addresses and
  * nothing else: no bridge, no neighbours.
  */
 #ifndef BULKHEAD_NETDEV_H
@@ -10,9 +10,6 @@
 #include <stdint.h>
 
 struct error;
-
-#define NETDEV_GATEWAY4 "169.254.0.1"
-#define NETDEV_GATEWAY6 "fe80::1"
 
 /* Turns forwarding on. Uplinks go on taking router advertisements: hostnet_apply() has set accept_ra to 2. */
 int netdev_init(struct error *err);

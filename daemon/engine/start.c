@@ -28,6 +28,7 @@
 #include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
+#include "daemon/lib/gateway.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/packet.h"
 #include "daemon/lib/protocol.h"
@@ -37,7 +38,7 @@ static struct container_message message;
 /* The host's resolver (daemon/names), which asks the host's own. */
 static int resolver_write(struct error *err)
 {
-	static const char text[] = "nameserver " NETDEV_GATEWAY4 "\noptions edns0\n";
+	static const char text[] = "nameserver " GATEWAY4 "\noptions edns0\n";
 	char path[PATH_MAX];
 
 	runtime_path(message.id, "resolv.conf", path);

@@ -23,10 +23,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/engine/netdev.h"
 #include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
+#include "daemon/lib/gateway.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
 #include "daemon/lib/protocol.h"
@@ -223,13 +223,13 @@ static int socket_listen(const char *path, mode_t mode, gid_t gid, struct error 
 /* Where containers ask: the address is there with the first container's link. */
 static int dns_bind(int type, struct error *err)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = inet_addr(NETDEV_GATEWAY4) };
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = inet_addr(GATEWAY4) };
 	cleanup_fd int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int on = 1;
 
 	if (fd == -1 || setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on) == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
 	    bind(fd, (const struct sockaddr *)&address, sizeof address) == -1 || (type == SOCK_STREAM && listen(fd, 64) == -1))
-		return error_errno(err, "cannot take questions of containers at " NETDEV_GATEWAY4 ", port 53");
+		return error_errno(err, "cannot take questions of containers at " GATEWAY4 ", port 53");
 	return fd_steal(&fd);
 }
 

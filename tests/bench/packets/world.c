@@ -22,6 +22,7 @@
 #include "daemon/engine/netdev.h"
 #include "daemon/engine/netlink.h"
 #include "daemon/lib/error.h"
+#include "daemon/lib/gateway.h"
 #include "daemon/lib/hostnet.h"
 
 #define OUTSIDE_LINK "up0"
@@ -231,7 +232,7 @@ static void end_set(const char *name, const char *text)
 	unsigned index = if_nametoindex(name);
 
 	inet_pton(AF_INET, text, &own.v4);
-	inet_pton(AF_INET, NETDEV_GATEWAY4, &gateway.v4);
+	inet_pton(AF_INET, GATEWAY4, &gateway.v4);
 	struct hostnet_route route = { .to = { .family = AF_INET }, .gateway = gateway, .onlink = true };
 	if (hostnet_link_up(index, 0, &err) == -1 || hostnet_address_add(index, &own, 0, &err) == -1 || hostnet_route_set(index, &route, &err) == -1)
 		world_fail("cannot set up an end", &err);

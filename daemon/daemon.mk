@@ -2,6 +2,7 @@
 
 include daemon/cli/cli.mk
 include daemon/boot/boot.mk
+include daemon/door/door.mk
 
 # bulkheadd: every role in one binary (daemon/main.c).
 BULKHEADD_VERSION := 0.1.0

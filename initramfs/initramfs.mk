@@ -11,4 +11,4 @@ $(eval $(call program,bulkhead-init,$(INITRAMFS_AGENT) $(INITRAMFS_LIB) $(INITRA
 $(eval $(call program,bulkhead-unlock,$(INITRAMFS_CLIENT) $(INITRAMFS_LIB),))
 $(eval $(call program,udhcpc-event,$(INITRAMFS_EVENT) $(INITRAMFS_LIB) $(INITRAMFS_HOST),-ljansson -lmnl))
 
-INITRAMFS_DEPS := $(addprefix $(O)/bin/,bulkhead-init bulkhead-unlock udhcpc-event) $(shell find initramfs/files -type f)
+INITRAMFS_DEPS := $(addprefix $(O)/bin/,bulkhead-init bulkhead-unlock bulkhead-door udhcpc-event) $(shell find initramfs/files -type f)

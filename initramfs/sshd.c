@@ -56,12 +56,13 @@ static void sshd_ended(pid_t pid, int status, void *data)
 static void sshd_start(void)
 {
 	/*
-	 * -F foreground, -E log to standard error, -s no passwords, -j -k no
-	 * forwarding, -m no motd, -T tries, -K keepalive: a dead client's session ends.
+	 * The door lets nobody be kept out by a crowd (daemon/door). -i one connection,
+	 * -E log to standard error, -s no passwords, -j -k no forwarding, -m no motd,
+	 * -T tries, -K keepalive: a dead client's session ends.
 	 */
 	const char *const argv[] = {
-		"/usr/sbin/dropbear", "-F", "-E", "-s", "-j", "-k", "-m", "-T", "3", "-K", "30", "-P",
-		"/run/bulkhead/dropbear.pid", "-c", "/bin/bulkhead-unlock", "-r", ESP_HOST_KEY, "-p", sshd.port, NULL,
+		"/usr/sbin/bulkhead-door", sshd.port, "/usr/sbin/dropbear", "-i", "-E", "-s", "-j", "-k", "-m", "-T", "3", "-K", "30",
+		"-c", "/bin/bulkhead-unlock", "-r", ESP_HOST_KEY, NULL,
 	};
 	const struct process_plan plan = { .argv = argv, .output = -1 };
 	struct error err = ERROR_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sshd: dropbear, a child that is started again whenever it ends. Keys only, no
- * forwarding, one forced command: bulkhead-unlock.
+ * sshd: the door to dropbear (daemon/door), a child that is started again whenever it
+ * ends. Keys only, no forwarding, one forced command: bulkhead-unlock.
  */
 #ifndef BULKHEAD_SSHD_H
 #define BULKHEAD_SSHD_H

@@ -10,7 +10,7 @@ $(O)/debroot.stamp: build/lock/rootfs.lock build/unpack
 $(O)/ca-certificates.crt: $(O)/debroot.stamp
 	$(Q)cat $(O)/debroot/usr/share/ca-certificates/mozilla/*.crt >$@
 
-ROOTFS_DEPS := $(O)/bin/bulkheadd $(O)/bin/bulkhead-boot $(O)/bin/udhcpc-event $(O)/ca-certificates.crt $(shell find rootfs/files -type f -o -type d) $(wildcard kernel/sysctl.conf)
+ROOTFS_DEPS := $(O)/bin/bulkheadd $(O)/bin/bulkhead-boot $(O)/bin/bulkhead-door $(O)/bin/udhcpc-event $(O)/ca-certificates.crt $(shell find rootfs/files -type f -o -type d) $(wildcard kernel/sysctl.conf)
 
 .PHONY: rootfs
 rootfs: $(O)/root.erofs

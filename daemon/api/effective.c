@@ -263,14 +263,10 @@ static bool set_known(const char *id, const struct cidr *address, void *data)
 static bool name_known(const char *pattern, const struct cidr *address, void *data)
 {
 	const struct known *known = data;
-	json_t *list = json_object_get(json_object_get(known->counts, "names"), pattern);
 	char text[CIDR_TEXT];
 
 	cidr_format(address, text);
-	for (size_t i = 0; i < json_array_size(list); i++)
-		if (strcmp(json_string_value(json_array_get(list, i)), text) == 0)
-			return true;
-	return false;
+	return json_object_get(json_object_get(json_object_get(known->counts, "names"), pattern), text) != NULL;
 }
 
 static void packet_test(struct request *request, json_t *counts)

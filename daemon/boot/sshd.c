@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sshd: dropbear for the admin: keys only, no forwarding. Root's login shell is
+ * sshd: the door to dropbear (daemon/door) for the admin: keys only, no forwarding. Root's login shell is
  * admin_main(), which runs nothing but its own commands; -c makes that hold even
  * for a client that asks for a subsystem.
  */
@@ -25,12 +25,12 @@ int sshd_main(int argc, char **argv)
 	(void)argv;
 	(void)hostcfg_load(BOOT_CONFIG, &cfg, &err); /* prepare has told what is wrong with it */
 	snprintf(port, sizeof port, "%u", cfg.admin_port);
-	const char *const dropbear[] = {
-		"/usr/sbin/dropbear", "-F", "-E", "-s", "-j", "-k", "-m", "-T", "3", "-K", "60", "-P", "/run/dropbear.pid",
-		"-r", BOOT_HOST_KEY, "-D", BOOT_ADMIN_FOLDER, "-c", "admin", "-p", port, NULL,
+	const char *const door[] = {
+		"/usr/sbin/bulkhead-door", port, "/usr/sbin/dropbear", "-i", "-E", "-s", "-j", "-k", "-m", "-T", "3", "-K", "60",
+		"-r", BOOT_HOST_KEY, "-D", BOOT_ADMIN_FOLDER, "-c", "admin", NULL,
 	};
-	execv(dropbear[0], (char *const *)(uintptr_t)dropbear);
-	log_error("cannot run %s: %s", dropbear[0], strerror(errno));
+	execv(door[0], (char *const *)(uintptr_t)door);
+	log_error("cannot run %s: %s", door[0], strerror(errno));
 	sleep(5); /* init starts us again at once */
 	return 1;
 }

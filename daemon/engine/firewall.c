@@ -21,7 +21,7 @@ enum {
 	FLOWS_MAX = 16384, /* tracked connections that one container has opened */
 	WEB_RATE = 500, WEB_BURST = 2000,
 	SSH_RATE = 10, SSH_BURST = 40,
-	DNS_RATE = 100, DNS_BURST = 400,
+	DNS_RATE = 200, DNS_BURST = 1000,
 };
 
 /*
@@ -166,11 +166,11 @@ static const char ruleset[] =
 
 	/* From a container the host takes answers to its own connections, finding its link address, and questions to the resolver: nothing else. */
 	"add rule inet bulkhead guest iifname != @live drop\n"
+	"add rule inet bulkhead guest ip daddr " GATEWAY4 " meta l4proto { tcp, udp } th dport 53 jump dns\n"
 	"add rule inet bulkhead guest ct state established,related accept\n"
 	"add rule inet bulkhead guest icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } "
 	"update @nd { iifname limit rate over 10/second burst 20 packets } drop\n"
 	"add rule inet bulkhead guest icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n"
-	"add rule inet bulkhead guest ip daddr " GATEWAY4 " meta l4proto { tcp, udp } th dport 53 jump dns\n"
 	"add rule inet bulkhead guest drop\n"
 	"add rule inet bulkhead dns update @dns_rate { iifname limit rate over %10$u/second burst %11$u packets } drop\n"
 	"add rule inet bulkhead dns accept\n"

@@ -69,11 +69,11 @@ bool nameset_holds(const char *pattern, const struct cidr *address, void *data)
 }
 
 struct listing {
-	json_t *list;
+	json_t *addresses;
 	uint8_t family;
 };
 
-static void address_list(const uint8_t *key, size_t size, void *data)
+static void address_list(const uint8_t *key, size_t size, uint64_t left_ms, void *data)
 {
 	const struct listing *listing = data;
 	struct cidr address = { .family = listing->family, .prefix = listing->family == AF_INET ? 32 : 128 };
@@ -83,22 +83,22 @@ static void address_list(const uint8_t *key, size_t size, void *data)
 		return;
 	memcpy(address.bytes, key, size);
 	cidr_format(&address, text);
-	json_array_append_new(listing->list, json_string(text));
+	json_object_set_new(listing->addresses, text, json_integer((json_int_t)(left_ms / 1000)));
 }
 
 json_t *nameset_list(const char *pattern, struct error *err)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
-	struct listing listing = { .list = json_array() };
+	struct listing listing = { .addresses = json_object() };
 	char set[NAMESET_NAME];
 
 	for (size_t i = 0; i < 2; i++) {
 		listing.family = families[i];
 		nameset_name(pattern, families[i], set);
-		if (tally_elements(set, address_list, &listing, err) == -1) {
-			json_decref(listing.list);
+		if (tally_timed(set, address_list, &listing, err) == -1) {
+			json_decref(listing.addresses);
 			return NULL;
 		}
 	}
-	return listing.list;
+	return listing.addresses;
 }

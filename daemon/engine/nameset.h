@@ -28,7 +28,7 @@ void nameset_destroy(FILE *out, const char *pattern);
 /* rule_name_holds_cb: whether it is in the pattern's set by now. */
 bool nameset_holds(const char *pattern, const struct cidr *address, void *data);
 
-/* The addresses of a pattern; NULL with err. */
+/* The addresses of a pattern, each with the seconds that it stays: {"<address>": 3600}; NULL with err. */
 json_t *nameset_list(const char *pattern, struct error *err);
 
 #endif

@@ -116,7 +116,8 @@ static void names_says(struct channel *channel, struct message *message, void *d
 	case MESSAGE_NAME_ASK: verdict_give(message); break;
 	case MESSAGE_NAME_FOUND: found_take(message); break;
 	case 0: log_error("the channel to the resolver is closed: containers resolve no names until the engine starts again"); break;
-	default: log_error("the resolver sent a frame of type %u, which is not for the engine", message->type); break;
+	default: /* not our enum: any number can be in a frame */
+		log_error("the resolver sent a frame of type %u, which is not for the engine", message->type); break;
 	}
 }
 

@@ -69,8 +69,11 @@ static int element_fill(struct nftnl_set_elem *element, const struct step *step)
 		return -1;
 	if (step->action != STEP_ADD)
 		return 0;
-	if (step->timeout_ms > 0)
+	if (step->timeout_ms > 0) {
 		nftnl_set_elem_set_u64(element, NFTNL_SET_ELEM_TIMEOUT, step->timeout_ms);
+		/* Without it the kernel leaves one that is there, with the same timeout, to end when it would have. */
+		nftnl_set_elem_set_u64(element, NFTNL_SET_ELEM_EXPIRATION, step->timeout_ms);
+	}
 	if (step->data_size > 0 && nftnl_set_elem_set(element, NFTNL_SET_ELEM_DATA, step->data, (uint32_t)step->data_size) == -1)
 		return -1;
 	if (step->chain[0] != '\0') {

@@ -62,7 +62,7 @@ bool subject_publishes(const struct published *port);
 /* The addresses of a set have changed: ends the flows that rules which name it do not allow any more. -1 with err. */
 int subject_review_set(const char *id, struct error *err);
 
-/* Packets and bytes of a container's rules, and of what its limits have dropped: {"<rule>": [packets, bytes], "connections": ..., "names": {"<pattern>": ["<address>", ...]}}. A file; -1 with err. */
+/* Packets and bytes of a container's rules, and of what its limits have dropped: {"<rule>": [packets, bytes], "connections": ..., "names": {"<pattern>": {"<address>": seconds left}}}. A file; -1 with err. */
 int subject_count(const char *id, struct error *err);
 
 #endif

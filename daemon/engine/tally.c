@@ -22,6 +22,7 @@ struct walk {
 		tally_counter_cb *counter;
 		tally_name_cb *name;
 		tally_element_cb *element;
+		tally_timed_cb *timed;
 		tally_link_cb *link;
 	};
 	int (*each)(struct nftnl_set_elem *element, void *data); /* of a set's */
@@ -111,6 +112,17 @@ static int element_cb(struct nftnl_set_elem *element, void *data)
 	return 0;
 }
 
+static int timed_cb(struct nftnl_set_elem *element, void *data)
+{
+	const struct walk *walk = data;
+	uint32_t size;
+	const uint8_t *key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &size);
+
+	if (key != NULL)
+		walk->timed(key, size, nftnl_set_elem_get_u64(element, NFTNL_SET_ELEM_EXPIRATION), walk->data);
+	return 0;
+}
+
 static int counter_find(struct nftnl_expr *expression, void *data)
 {
 	uint64_t *counts = data;
@@ -167,6 +179,13 @@ static int elements_walk(const char *name, struct walk *walk, struct error *err)
 int tally_elements(const char *name, tally_element_cb *cb, void *data, struct error *err)
 {
 	struct walk walk = { .element = cb, .each = element_cb, .data = data };
+
+	return elements_walk(name, &walk, err);
+}
+
+int tally_timed(const char *name, tally_timed_cb *cb, void *data, struct error *err)
+{
+	struct walk walk = { .timed = cb, .each = timed_cb, .data = data };
 
 	return elements_walk(name, &walk, err);
 }

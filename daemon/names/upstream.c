@@ -107,7 +107,7 @@ static bool resolv_changed(void)
 int upstream_init(struct loop *loop, struct error *err)
 {
 	struct ares_options options = {
-		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP | ARES_FLAG_NO_DFLT_SVR | ARES_FLAG_EDNS,
+		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP | ARES_FLAG_EDNS,
 		.timeout = TRY_MS, .tries = TRIES, .sock_state_cb = socket_changed, .qcache_max_ttl = 0,
 	};
 

@@ -37,7 +37,7 @@ tcp6() { [ "$(lab "busybox nc -w 3 fec0::2 $port </dev/null")" = served ]; }
 tcp() { [ "$(lab "busybox nc -w 3 10.0.2.2 $port </dev/null")" = served ]; }
 resolved() { # NAME: as the API has it
 	api GET "/containers/$box/firewall/effective"
-	field ".resolved[\"$1\"] | sort | join(\" \")"
+	field ".resolved[\"$1\"] | keys | join(\" \")"
 }
 
 # -- all is open --
@@ -55,6 +55,17 @@ is "$(resolved v6.example.com)" '' 'it leads nowhere yet'
 is "$(finds v6.example.com)" fec0::2 'the container asks'
 runs 'then the way is open' tcp6
 is "$(resolved v6.example.com)" fec0::2 'and told'
+stays() {
+	resolved v6.example.com >/dev/null
+	field '.resolved["v6.example.com"]["fec0::2"]'
+}
+left=$(stays)
+ok $((left > 3590 && left <= 3600 ? 0 : 1)) "for an hour ($left s)"
+sleep 12
+later=$(stays)
+ok $((later < left - 8 ? 0 : 1)) "which runs out ($later s)"
+finds v6.example.com >/dev/null
+ok $(($(stays) > later + 5 ? 0 : 1)) 'and begins again when it is asked for again'
 api GET "/containers/$box/firewall/test?direction=egress&protocol=tcp&address=fec0::2&port=$port"
 is "$(field '.action + " " + .reason')" 'allow rule' 'a question what would be knows it, too'
 api GET "/containers/$box/firewall/test?direction=egress&protocol=tcp&address=fec0::3&port=$port"

@@ -164,6 +164,15 @@ int tally_elements(const char *set, tally_element_cb *cb, void *data, struct err
 	return 0;
 }
 
+int tally_timed(const char *set, tally_timed_cb *cb, void *data, struct error *e)
+{
+	(void)set;
+	(void)cb;
+	(void)data;
+	(void)e;
+	return 0;
+}
+
 int tally_links(const char *set, tally_link_cb *cb, void *data, struct error *e)
 {
 	char link[16] = "h1111111111", other[16] = "h9999999999";

@@ -157,6 +157,31 @@ set_rules '{"ports":[{"host_port":8080,"port":80}]}'
 answers 200 'then the port is free at once'
 runs 'and answers' published
 
+# By IPv6, which QEMU forwards no port of: datagrams that come in at the network card.
+LAB_URL=$box_url
+program_put "$O/bin/forge" "$box"
+machine_qmp "{\"execute\":\"chardev-add\",\"arguments\":{\"id\":\"wire\",\"backend\":{\"type\":\"socket\",\"data\":{\"addr\":{\"type\":\"unix\",\"data\":{\"path\":\"$M/wire.sock\"}},\"server\":true,\"wait\":false}}}}" >/dev/null
+machine_qmp '{"execute":"object-add","arguments":{"qom-type":"filter-redirector","id":"wire0","netdev":"net0","queue":"tx","indev":"wire"}}' >/dev/null
+exec {wire}> >(cd "$M" && exec socat -u - UNIX-CONNECT:wire.sock) # once: who comes after it is not heard
+datagram6() { # PORT NAME: whether the container hears it
+	lab '(/forge listen 20 </dev/null >/heard 2>&1 &) ; while ! grep -q listening /heard; do sleep 0.1; done' >/dev/null
+	"$O/bin/forge" frame 52:54:00:12:34:56 fec0::77 fec0::5054:ff:fe12:3456 "$1" "$2" >&"$wire"
+	sleep 1
+	[ "$(lab 'pkill forge; sleep 0.5; grep -v listening /heard')" = "$2" ]
+}
+set_rules '{"ports":[{"host_port":8080,"port":80},{"protocol":"udp","host_port":8094,"port":9}]}'
+runs 'a published port is reached by IPv6' datagram6 8094 by-v6
+refuses 'another one is not' datagram6 8095 not-published
+set_rules '{"rules":[{"direction":"ingress","action":"deny","addresses":["fec0::77"]}],"ports":[{"host_port":8080,"port":80},{"protocol":"udp","host_port":8094,"port":9}]}'
+refuses 'nor is one that is closed to its source' datagram6 8094 denied
+set_rules '{"rules":[{"direction":"ingress","action":"deny","addresses":["fec0::78"]}],"ports":[{"host_port":8080,"port":80},{"protocol":"udp","host_port":8094,"port":9}]}'
+runs 'as it is not to this one' datagram6 8094 allowed
+exec {wire}>&-
+machine_qmp '{"execute":"object-del","arguments":{"id":"wire0"}}' >/dev/null
+machine_qmp '{"execute":"chardev-remove","arguments":{"id":"wire"}}' >/dev/null
+set_rules '{"ports":[{"host_port":8080,"port":80}]}'
+runs 'the port answers as before' published
+
 # -- connections that stand --
 LAB_URL=$box_url
 : >"$W/open"

@@ -6,6 +6,7 @@
  *   forge table                                        the names, a line each, behind "nowhere" or "outside"
  *   forge send OUT4 OUT6 HOST4 HOST6 PEER4 PEER6       sends all of them from eth0; addresses of a server outside, of the host, of another container
  *   forge one ADDRESS                                  one of its own, of protocol 253 (RFC 3692), which nobody but the network sees
+ *   forge frame MAC FROM6 TO6 PORT NAME                a datagram as QEMU's network takes it from a socket: its length (4 bytes), then the frame
  *   forge listen SECONDS                               names whose packets come in at eth0, each once
  *
  * Each packet has "FORGE:<name>." in it.
@@ -120,6 +121,26 @@ static int send_one(const char *address)
 	return 0;
 }
 
+/* For whom the machine's network card is the way in. */
+static int frame_write(char **words)
+{
+	static const uint8_t from_mac[6] = { 0x52, 0x55, 0, 0, 0, 1 };
+	struct in6_addr from, to;
+	struct frame frame = { 0 };
+	char text[64];
+	uint8_t mac[6];
+
+	if (sscanf(words[0], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) != 6 ||
+	    inet_pton(AF_INET6, words[1], &from) != 1 || inet_pton(AF_INET6, words[2], &to) != 1)
+		return 2;
+	snprintf(text, sizeof text, "%s%s.", mark, words[4]);
+	frame_ethernet(&frame, mac, from_mac, ETHERTYPE_IPV6);
+	frame_ipv6(&frame, &from, &to, IPPROTO_UDP, 64, 8 + strlen(text));
+	frame_udp6(&frame, &from, &to, 40000, (uint16_t)atoi(words[3]), text);
+	uint32_t size = htonl((uint32_t)frame.size);
+	return fwrite(&size, sizeof size, 1, stdout) == 1 && fwrite(frame.bytes, frame.size, 1, stdout) == 1 ? 0 : 1;
+}
+
 static int listen_for(int seconds)
 {
 	char seen[256][48];
@@ -166,8 +187,10 @@ int main(int argc, char **argv)
 		return listen_for(atoi(argv[2]));
 	if (argc == 3 && strcmp(argv[1], "one") == 0)
 		return send_one(argv[2]);
+	if (argc == 7 && strcmp(argv[1], "frame") == 0)
+		return frame_write(argv + 2);
 	if (argc == 8 && strcmp(argv[1], "send") == 0)
 		return send_all(argv + 2);
-	fputs("usage: forge table | one ADDRESS | listen SECONDS | send OUT4 OUT6 HOST4 HOST6 PEER4 PEER6\n", stderr);
+	fputs("usage: forge table | one ADDRESS | frame MAC FROM6 TO6 PORT NAME | listen SECONDS | send OUT4 OUT6 HOST4 HOST6 PEER4 PEER6\n", stderr);
 	return 2;
 }

@@ -114,18 +114,6 @@ char *address_set_text(const struct address_set *set, size_t *ret_size)
 	return NULL;
 }
 
-static bool is_whole(const struct cidr *address)
-{
-	char text[CIDR_TEXT];
-	struct error ignored = ERROR_INIT;
-	struct cidr again;
-
-	if ((address->family != AF_INET && address->family != AF_INET6) || address->prefix > (address->family == AF_INET ? 32 : 128))
-		return false;
-	cidr_format(address, text);
-	return cidr_parse(text, &again, &ignored) == 0 && cidr_compare(address, &again) == 0;
-}
-
 int address_set_load(const void *bytes, size_t size, struct address_set *ret_set, struct error *err)
 {
 	struct address_set set = { .count = size / sizeof *set.addresses };
@@ -138,7 +126,7 @@ int address_set_load(const void *bytes, size_t size, struct address_set *ret_set
 	if (size > 0)
 		memcpy(set.addresses, bytes, size);
 	for (size_t i = 0; i < set.count; i++)
-		if (!is_whole(&set.addresses[i]) || (i > 0 && (cidr_compare(&set.addresses[i - 1], &set.addresses[i]) >= 0 ||
+		if (!cidr_valid(&set.addresses[i]) || (i > 0 && (cidr_compare(&set.addresses[i - 1], &set.addresses[i]) >= 0 ||
 							       cidr_holds(&set.addresses[i - 1], &set.addresses[i])))) {
 			address_set_free(&set);
 			return error_set(err, EBADMSG, "entry %zu of a set of addresses is none, or out of order", i);

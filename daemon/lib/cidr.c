@@ -9,14 +9,25 @@
 
 #include "daemon/lib/error.h"
 
-static bool bits_are_zero(const struct cidr *cidr, unsigned from)
+static unsigned full_length(uint8_t family)
 {
-	unsigned end = cidr->family == AF_INET ? 32 : 128;
+	return family == AF_INET ? 32 : 128;
+}
 
-	for (unsigned bit = from; bit < end; bit++)
-		if ((cidr->bytes[bit / 8] & 0x80U >> bit % 8) != 0)
+/* All behind the prefix, also what IPv4 has no use for. */
+static bool rest_is_zero(const struct cidr *cidr)
+{
+	for (unsigned byte = cidr->prefix / 8; byte < sizeof cidr->bytes; byte++) {
+		unsigned mask = byte == cidr->prefix / 8U ? 0xffU >> cidr->prefix % 8 : 0xff;
+		if ((cidr->bytes[byte] & mask) != 0)
 			return false;
+	}
 	return true;
+}
+
+bool cidr_valid(const struct cidr *cidr)
+{
+	return (cidr->family == AF_INET || cidr->family == AF_INET6) && cidr->prefix <= full_length(cidr->family) && rest_is_zero(cidr);
 }
 
 int cidr_parse(const char *text, struct cidr *ret_cidr, struct error *err)
@@ -37,7 +48,7 @@ int cidr_parse(const char *text, struct cidr *ret_cidr, struct error *err)
 		cidr.family = AF_INET6;
 	else
 		return error_set(err, EINVAL, "'%.64s' is not an address such as 192.0.2.0/24 or 2001:db8::/32", text);
-	unsigned full = cidr.family == AF_INET ? 32 : 128;
+	unsigned full = full_length(cidr.family);
 	if (slash != NULL) {
 		size_t digits = strspn(slash + 1, "0123456789");
 		prefix = strtoul(slash + 1, NULL, 10);
@@ -45,7 +56,7 @@ int cidr_parse(const char *text, struct cidr *ret_cidr, struct error *err)
 			return error_set(err, EINVAL, "'%.64s': the prefix length is not 0 to %u", text, full);
 	}
 	cidr.prefix = (uint8_t)(slash == NULL ? full : prefix);
-	if (!bits_are_zero(&cidr, cidr.prefix))
+	if (!rest_is_zero(&cidr))
 		return error_set(err, EINVAL, "'%.64s' is an address within a network, not a network: bits behind its prefix are set", text);
 	*ret_cidr = cidr;
 	return 0;
@@ -54,7 +65,7 @@ int cidr_parse(const char *text, struct cidr *ret_cidr, struct error *err)
 void cidr_format(const struct cidr *cidr, char text[CIDR_TEXT])
 {
 	inet_ntop(cidr->family, cidr->bytes, text, INET6_ADDRSTRLEN);
-	if (cidr->prefix != (cidr->family == AF_INET ? 32 : 128))
+	if (cidr->prefix != full_length(cidr->family))
 		snprintf(text + strlen(text), 5, "/%u", cidr->prefix);
 }
 

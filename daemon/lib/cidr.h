@@ -21,6 +21,10 @@ struct cidr {
 
 /* "10.0.0.0/8", "2001:db8::1". A network with bits behind its prefix is refused. -1 with err without a field. */
 int cidr_parse(const char *text, struct cidr *ret_cidr, struct error *err);
+
+/* Whether what came as bytes is one. */
+bool cidr_valid(const struct cidr *cidr);
+
 void cidr_format(const struct cidr *cidr, char text[CIDR_TEXT]);
 bool cidr_holds(const struct cidr *outer, const struct cidr *inner);
 

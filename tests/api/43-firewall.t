@@ -207,13 +207,17 @@ runs 'until its time is over' wait_until 30 tcp
 set_rules '{"rules":[{"direction":"egress","action":"deny","protocol":"tcp"}],"ports":[{"host_port":8080,"port":80}]}'
 lab "(for i in \$(seq 30); do busybox nc -w 1 10.0.2.2 $closed_port </dev/null; done >/tmp/leaked 2>&1; echo done >>/tmp/leaked) </dev/null >/dev/null 2>&1 &" >/dev/null
 knocked() { [ "$(lab 'tail -n 1 /tmp/leaked')" = 'done' ]; }
-for part in engine api daemon; do
+lab '(busybox ping -c 25 -W 10 10.0.2.2 >/tmp/pinged 2>&1; echo done >>/tmp/pinged) </dev/null >/dev/null 2>&1 &' >/dev/null
+for part in engine api gate names daemon; do
 	admin_ssh restart "$part" </dev/null >/dev/null 2>&1
-	sleep 5
+	sleep 4
 done
 runs 'the daemon is back' wait_until 60 api_up
 runs 'somebody has knocked all the time' wait_until 120 knocked
 is "$(lab 'grep -c served /tmp/leaked')" 0 'nothing passed while each role was killed'
+pinged() { [ "$(lab 'tail -n 1 /tmp/pinged')" = 'done' ]; }
+runs 'somebody else has pinged' wait_until 120 pinged
+like "$(lab 'cat /tmp/pinged')" '25 packets transmitted, 25 packets received' 'and what may pass has passed, every packet'
 runs 'the published port answers' published
 refuses 'the rule holds' tcp
 set_rules '{}'

@@ -16,15 +16,16 @@ int domain_normal(const char *text, char ret_name[DOMAIN_TEXT], struct error *er
 		size--;
 	if (size == 0 || size >= DOMAIN_TEXT)
 		return error_set(err, EINVAL, "a name has 1 to %d characters", DOMAIN_TEXT - 1);
-	for (size_t i = 0; i < size; i++) {
-		char c = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] - 'A' + 'a') : text[i];
+	for (size_t i = 0; i <= size; i++) {
+		char c = i == size ? '.' : text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] - 'A' + 'a') : text[i];
 		if (c == '.' ? label == 0 : (label = label + 1) > LABEL_MAX)
 			return error_set(err, EINVAL, "'%.64s': a part of a name has 1 to %d characters", text, LABEL_MAX);
 		if (c == '.')
 			label = 0;
 		else if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_')
 			return error_set(err, EINVAL, "'%.64s' is not a name such as api.example.com: letters, digits, - and _ alone", text);
-		ret_name[i] = c;
+		if (i < size)
+			ret_name[i] = c;
 	}
 	ret_name[size] = '\0';
 	return 0;

@@ -198,7 +198,8 @@ static void upstream_answered(void *data, ares_status_t status, size_t timeouts,
 	(void)timeouts;
 	question->upstream = false;
 	question->since_ms = clock_ms();
-	question->answer = answer == NULL || ares_dns_record_query_cnt(answer) != 1 ? NULL : answer_make(question, answer);
+	bool whole = answer != NULL && ares_dns_record_query_cnt(answer) == 1 && (ares_dns_record_get_flags(answer) & ARES_FLAG_QR) != 0;
+	question->answer = whole ? answer_make(question, answer) : NULL;
 	int told = question->answer != NULL && question->wanted ? found_tell(question, &err) : 0;
 	if (question->answer == NULL || told == -1)
 		empty_answer(question, ARES_RCODE_SERVFAIL, 0);

@@ -17,7 +17,7 @@ static void names_have_a_normal_form(void **state)
 	assert_string_equal(name, "www.example.com");
 	assert_ok(domain_normal("_sip._tcp.example.com", name, &err), &err);
 	assert_ok(domain_normal("localhost", name, &err), &err);
-	static const char *const bad[] = { "", ".", "..", "a..b", ".a", "a b", "m\xc3\xbcnchen.de", "a/b", "*.example.com",
+	static const char *const bad[] = { "", ".", "..", "a..", "www.example.com..", "a..b", ".a", "a b", "m\xc3\xbcnchen.de", "a/b", "*.example.com",
 					   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.com" };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_int_equal(domain_normal(bad[i], name, &err), -1);

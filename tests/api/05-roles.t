@@ -18,6 +18,7 @@ is "$(sha256sum /data/bulkhead/tls/bulkhead.pem)" "$sum" 'and keeps it the next 
 ip addr add 10.77.0.2/16 dev lo
 web_start
 
+port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 routes() { echo 'show map virt@routes' | socat - UNIX-CONNECT:/run/haproxy/admin.sock | awk 'NF == 3 { print $2 "=" $3 }' | sort; }
 routed() { routes | grep -qF "$1"; }
 outside() { curl -sk -o /dev/null -w '%{http_code}' --max-time 10 --connect-to ::127.0.0.1:443 "$@"; }
@@ -27,6 +28,7 @@ create() { # NAME [QUERY]: sets ID
 }
 
 runs 'the API comes up' until_true 20 serving
+runs 'so does HAProxy' until_true 20 port_open 443
 
 # -- what the roles may do --
 confined() { # ROLE UID

@@ -38,14 +38,13 @@ static struct {
 	char *const *program;
 } self;
 
-/* Who has logged in runs a command: a child of its server. */
-static bool has_child(pid_t pid)
+/* Who has logged in runs a command, a child of its server, and takes part in the crowd no longer. One look for all: a host has thousands of processes. */
+static void logged_in_leave(void)
 {
 	DIR *folder = opendir("/proc");
 	struct dirent *entry;
-	bool found = false;
 
-	while (!found && folder != NULL && (entry = readdir(folder)) != NULL) {
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
 		cleanup_free char *text = NULL;
 		struct error ignored = ERROR_INIT;
 		char path[300], state;
@@ -57,21 +56,11 @@ static bool has_child(pid_t pid)
 			continue;
 		/* "<pid> (<name>) <state> <parent> ..." */
 		const char *behind = strrchr(text, ')');
-		found = behind != NULL && sscanf(behind + 1, " %c %d", &state, &parent) == 2 && parent == pid;
+		if (behind != NULL && sscanf(behind + 1, " %c %d", &state, &parent) == 2 && parent > 0)
+			(void)crowd_leave(&self.crowd, parent);
 	}
 	if (folder != NULL)
 		closedir(folder);
-	return found;
-}
-
-/* What takes part in the crowd no longer, as it is known by now. */
-static void logged_in_leave(void)
-{
-	for (size_t i = 0; i < CROWD_MAX; i++) {
-		pid_t pid = self.crowd.strangers[i].pid;
-		if (pid != 0 && has_child(pid))
-			(void)crowd_leave(&self.crowd, pid);
-	}
 }
 
 static void push_out(pid_t pid)

@@ -10,7 +10,6 @@
 #include "daemon/engine/commands.h"
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/group.h"
-#include "daemon/engine/nameset.h"
 #include "daemon/engine/step.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -193,18 +192,24 @@ bool class_has_name(const char *pattern)
 	return false;
 }
 
-bool class_has_name_set(const char *set)
+char (*class_name_sets(size_t *ret_count))[NAMESET_NAME]
 {
-	char name[NAMESET_NAME];
+	char (*sets)[NAMESET_NAME];
+	size_t count = 0;
 
 	for (const struct class *class = classes; class != NULL; class = class->next)
 		for (size_t i = 0; i < class->set.rule_count; i++)
-			for (size_t k = 0; k < class->set.rules[i].name_count; k++) {
-				nameset_name(class->set.rules[i].names[k], set[1] == '4' ? AF_INET : AF_INET6, name);
-				if (strcmp(name, set) == 0)
-					return true;
-			}
-	return false;
+			count += class->set.rules[i].name_count;
+	sets = calloc(count + 1, sizeof *sets);
+	*ret_count = count;
+	if (sets == NULL)
+		return NULL;
+	count = 0;
+	for (const struct class *class = classes; class != NULL; class = class->next)
+		for (size_t i = 0; i < class->set.rule_count; i++)
+			for (size_t k = 0; k < class->set.rules[i].name_count; k++)
+				nameset_name(class->set.rules[i].names[k], AF_INET, sets[count++]);
+	return sets;
 }
 
 bool class_names_set(const struct class *class, const char *id)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/engine/nameset.h"
 #include "daemon/lib/ruleset.h"
 
 struct error;
@@ -44,10 +45,12 @@ void class_put(struct class *class);
 const struct class *class_of_name(const char *name);
 const struct class *class_of_mark(uint32_t mark);
 
-/* Whether any class has this rule, this pattern of names, or a pattern whose set in the kernel (nameset.h) this is. */
+/* Whether any class has this rule, or this pattern of names. */
 bool class_has_rule(const char *id);
 bool class_has_name(const char *pattern);
-bool class_has_name_set(const char *set);
+
+/* The kernel's sets of AF_INET (nameset.h) of all patterns, in no order; the caller frees them. NULL without memory. */
+char (*class_name_sets(size_t *ret_count))[NAMESET_NAME];
 
 /* Whether any of its rules names this address set. */
 bool class_names_set(const struct class *class, const char *id);

@@ -46,14 +46,6 @@ void nameset_destroy(FILE *out, const char *pattern)
 	fprintf(out, "destroy set " COMMANDS_TABLE "%s\ndestroy set " COMMANDS_TABLE "%s\n", sets[0], sets[1]);
 }
 
-static struct step address_step(enum step_action action, const char *set, const struct cidr *address)
-{
-	struct step step = { .action = action, .set = set };
-
-	step_key(&step, address->bytes, address->family == AF_INET ? 4 : 16);
-	return step;
-}
-
 bool nameset_holds(const char *pattern, const struct cidr *address, void *data)
 {
 	char set[NAMESET_NAME];
@@ -61,7 +53,8 @@ bool nameset_holds(const char *pattern, const struct cidr *address, void *data)
 
 	(void)data;
 	nameset_name(pattern, address->family, set);
-	struct step step = address_step(STEP_ADD, set, address);
+	struct step step = { .set = set };
+	step_address(&step, address);
 	int found = step_find(&step, &err);
 	if (found == -1)
 		log_error("cannot look for an address of %s: %s", pattern, err.message);

@@ -80,7 +80,7 @@ static int addresses_add(const char *pattern, const struct name_found_message *f
 		if ((address.family != AF_INET && address.family != AF_INET6) || !is_public(&address))
 			continue;
 		steps[count] = (struct step){ .action = STEP_ADD, .set = sets[address.family == AF_INET6] };
-		step_key(&steps[count], address.bytes, address.family == AF_INET ? 4 : 16);
+		step_address(&steps[count], &address);
 		steps[count++].timeout_ms = kept_ms(found->addresses[i].ttl);
 	}
 	if (step_run(steps, count, err) == -1)

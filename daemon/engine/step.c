@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/engine/step.h"
 
+#include <arpa/inet.h> /* before the kernel's own of the same names */
 #include <errno.h>
 #include <stdio.h> /* libnftnl/expr.h needs it */
 #include <libnftnl/common.h>
@@ -14,6 +15,7 @@
 
 #include "daemon/engine/firewall.h"
 #include "daemon/engine/netlink.h"
+#include "daemon/lib/cidr.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 
@@ -31,6 +33,11 @@ void step_key(struct step *step, const void *part, size_t size)
 {
 	memcpy(step->key + step->key_size, part, size);
 	step->key_size += (size + 3) / 4 * 4;
+}
+
+void step_address(struct step *step, const struct cidr *address)
+{
+	step_key(step, address->bytes, address->family == AF_INET ? 4 : 16);
 }
 
 void step_link(struct step *step, const char *link)

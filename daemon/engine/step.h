@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cidr;
 struct error;
 
 enum { STEP_KEY_MAX = 32, STEP_DATA_MAX = 20, STEP_CHAIN = 32 };
@@ -39,6 +40,9 @@ struct step {
 
 /* Appends to the key. */
 void step_key(struct step *step, const void *part, size_t size);
+
+/* Appends an address to the key. */
+void step_address(struct step *step, const struct cidr *address);
 
 /* Appends a link's name to the key, as all sets of links have it. */
 void step_link(struct step *step, const char *link);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/engine/sweep.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,14 +23,49 @@ static void chain_look(const char *name, void *data)
 		fprintf(data, "destroy chain " COMMANDS_TABLE "%s\n", name);
 }
 
+struct set_walk {
+	FILE *out;
+	char (*names)[NAMESET_NAME]; /* of patterns, sorted; those of IPv6 differ in one character */
+	size_t name_count;
+};
+
+static int name_compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static bool name_is_unused(const struct set_walk *walk, const char *name)
+{
+	char four[NAMESET_NAME];
+
+	if ((strncmp(name, "n4_", 3) != 0 && strncmp(name, "n6_", 3) != 0) || strlen(name) >= sizeof four)
+		return false;
+	strcpy(four, name);
+	four[1] = '4';
+	return bsearch(four, walk->names, walk->name_count, sizeof four, name_compare) == NULL;
+}
+
 /* Connections of a class, or addresses: after the chains that use them. */
 static void set_look(const char *name, void *data)
 {
+	const struct set_walk *walk = data;
 	bool class = strncmp(name, "f_", 2) == 0 && strlen(name) == CLASS_NAME + 1;
-	bool names = (strncmp(name, "n4_", 3) == 0 || strncmp(name, "n6_", 3) == 0) && !class_has_name_set(name);
 
-	if ((class && class_of_name(name + 2) == NULL) || (netset_named(name) && !netset_present(name)) || names)
-		fprintf(data, "destroy set " COMMANDS_TABLE "%s\n", name);
+	if ((class && class_of_name(name + 2) == NULL) || (netset_named(name) && !netset_present(name)) || name_is_unused(walk, name))
+		fprintf(walk->out, "destroy set " COMMANDS_TABLE "%s\n", name);
+}
+
+static int sets_look(FILE *out, struct error *err)
+{
+	struct set_walk walk = { .out = out };
+
+	walk.names = class_name_sets(&walk.name_count);
+	if (walk.names == NULL)
+		return error_set(err, ENOMEM, "no memory to sweep the firewall's sets");
+	qsort(walk.names, walk.name_count, sizeof *walk.names, name_compare);
+	int result = tally_sets(set_look, &walk, err);
+	free(walk.names);
+	return result;
 }
 
 static void mark_look(const char *map, const uint8_t *key, size_t size, FILE *out)
@@ -140,7 +176,7 @@ void sweep_run(void)
 	if (tally_elements("class", class_look, out, &err) == -1 || tally_elements("realm_of", realm_look, out, &err) == -1 ||
 	    tally_elements("members", members_look, out, &err) == -1 || tally_elements("egress_of", egress_look, out, &err) == -1 ||
 	    tally_elements("ingress_of", ingress_look, out, &err) == -1 || limits_look(out, &err) == -1 || tally_elements("publish4", publish_look, out, &err) == -1 ||
-	    tally_chains(chain_look, out, &err) == -1 || tally_sets(set_look, out, &err) == -1 || tally_counters(counter_look, out, &err) == -1)
+	    tally_chains(chain_look, out, &err) == -1 || sets_look(out, &err) == -1 || tally_counters(counter_look, out, &err) == -1)
 		log_error("%s", err.message);
 	if (fclose(out) == 0 && size > 0)
 		class_unused_remove(text);

@@ -26,6 +26,8 @@
 #define PROJECT "333333333333333333333333"
 #define REALM "444444444444444444444444"
 #define RULE "aaaaaaaaaaaaaaaaaaaaaaaa"
+#define NAMED "d0c43d3885064d9a"
+#define ALLOWED "{\"egress_open\":false,\"rules\":[{\"direction\":\"egress\",\"action\":\"allow\",\"names\":[\"api.example.com\"]}],\"ports\":[]}"
 #define SHORT "1cb4ed475c48cab5" /* of SHA-256 of 192.0.2.0/24 */
 #define SET "bbbbbbbbbbbbbbbbbbbbbbbb"
 #define DENY "{\"id\":\"" RULE "\",\"direction\":\"egress\",\"action\":\"deny\",\"protocol\":\"tcp\",\"ports\":[\"25\"]}"
@@ -137,6 +139,8 @@ int tally_sets(tally_name_cb *cb, void *data, struct error *e)
 	cb("f_0123456789abcdef", data);
 	cb("a4_" SET "_" SHORT, data);
 	cb("a6_" SET "_0123456789abcdef", data);
+	cb("n4_0123456789abcdef", data);
+	cb("n6_" NAMED, data);
 	return 0;
 }
 
@@ -278,7 +282,14 @@ static void what_the_kernel_refuses_changes_nothing(void **state)
 
 static void what_nobody_named_goes(void **state)
 {
+	struct ruleset set;
+
 	(void)state;
+	json_t *object = json_parse(ALLOWED, strlen(ALLOWED), &err);
+	assert_ok(ruleset_read(object, &set, &err), &err);
+	json_decref(object);
+	struct class *named = class_get(&set, &err);
+	assert_made(named, &err);
 	assert_ok(apply(ONE, PUBLISHED), &err);
 	assert_ok(apply(TWO, PLAIN), &err);
 	assert_ok(fill("192.0.2.0/24"), &err);
@@ -299,9 +310,12 @@ static void what_nobody_named_goes(void **state)
 	assert_non_null(strstr(kernel.commands, "destroy counter inet bulkhead r_bbbbbbbbbbbbbbbbbbbbbbbb"));
 	assert_non_null(strstr(kernel.commands, "destroy set inet bulkhead f_0123456789abcdef"));
 	assert_non_null(strstr(kernel.commands, "destroy set inet bulkhead a6_" SET "_0123456789abcdef"));
+	assert_non_null(strstr(kernel.commands, "destroy set inet bulkhead n4_0123456789abcdef\n"));
+	assert_null(strstr(kernel.commands, NAMED));
 	assert_null(strstr(kernel.commands, "a4_"));
 	assert_null(strstr(kernel.commands, RULE));
 	assert_null(strstr(kernel.commands, "8080"));
+	class_put(named);
 }
 
 /* The other's end comes late: it must not take along what leads elsewhere by then. */

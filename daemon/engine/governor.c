@@ -29,6 +29,7 @@ struct merge_pace governor_decide(struct governor *governor, const struct govern
 {
 	uint32_t bound = governor->pressed ? GOVERNOR_PRESSURE_LOW : GOVERNOR_PRESSURE_HIGH;
 	bool quick = reading->now_ms < governor->quick_until_ms;
+	bool unknown = quick && reading->full_scans - governor->quick_scans < GOVERNOR_SCANS;
 
 	governor->pressed = reading->pressure > bound;
 	if (quick || reading->now_ms - governor->window_ms >= GOVERNOR_WINDOW_MS) {
@@ -40,7 +41,7 @@ struct merge_pace governor_decide(struct governor *governor, const struct govern
 		governor->profit = reading->profit;
 	}
 	uint32_t target_s = quick ? GOVERNOR_TARGET_QUICK_S : governor->target_s;
-	uint64_t pages = reading->pages / GOVERNOR_STEPS + (quick ? GOVERNOR_PAGES_QUICK : GOVERNOR_PAGES);
+	uint64_t pages = reading->pages / GOVERNOR_STEPS + (unknown ? GOVERNOR_PAGES_QUICK : GOVERNOR_PAGES);
 	return (struct merge_pace){
 		.run = !governor->pressed, .sleep_ms = target_s * 1000 / GOVERNOR_STEPS,
 		.pages = pages < UINT32_MAX ? (uint32_t)pages : UINT32_MAX,
@@ -121,7 +122,8 @@ static void look(void *data)
 
 	(void)data;
 	merge_read(&status);
-	struct governor_reading reading = { .now_ms = clock_ms(), .profit = status.profit, .pages = status.pages_known };
+	struct governor_reading reading = { .now_ms = clock_ms(), .profit = status.profit, .pages = status.pages_known,
+					    .full_scans = status.full_scans };
 	if (file_read("/proc/pressure/cpu", 512, &text, NULL, &ignored) == 0)
 		reading.pressure = governor_pressure(text);
 
@@ -159,4 +161,5 @@ void governor_quicken(struct container *container)
 	merge_read(&status);
 	container->trial = (struct governor_trial){ .measured_ms = clock_ms(), .full_scans = status.full_scans };
 	self.governor.quick_until_ms = clock_ms() + GOVERNOR_QUICK_MS;
+	self.governor.quick_scans = status.full_scans;
 }

@@ -33,7 +33,10 @@ enum {
 	GOVERNOR_TARGET_QUICK_S = 20,
 	GOVERNOR_TARGET_S = 200,
 	GOVERNOR_TARGET_MAX_S = 1600,
-	/* A thousandth of the known pages each thousandth of the goal; what is not known yet is found at these rates. */
+	/*
+	 * A thousandth of the known pages each thousandth of the goal. What is not known yet is found at these rates, the quick one
+	 * until all has been seen since the start: a few pages scanned over and over gain nothing.
+	 */
 	GOVERNOR_STEPS = 1000,
 	GOVERNOR_PAGES_QUICK = 2000,
 	GOVERNOR_PAGES = 100,
@@ -44,11 +47,13 @@ struct governor_reading {
 	uint32_t pressure; /* hundredths of a percent */
 	int64_t profit;    /* of the whole host, bytes */
 	uint64_t pages;    /* candidates that the scanner knows */
+	uint64_t full_scans;
 };
 
 /* All zeros at first, but for target_s = GOVERNOR_TARGET_S. */
 struct governor {
 	int64_t quick_until_ms, window_ms; /* window_ms: when the present window began */
+	uint64_t quick_scans;              /* at the start that the quick minute is for */
 	int64_t profit;                    /* then */
 	uint32_t target_s;                 /* outside the quick minute */
 	bool pressed;

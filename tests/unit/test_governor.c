@@ -16,25 +16,27 @@ static void the_pace_follows_a_table(void **state)
 		struct merge_pace pace;
 	} rows[] = {
 		/* A start was at 0: quick for a minute, whatever is gained. */
-		{ { 1000, 0, 0, 0 }, { true, 2000, 20 } },
-		{ { 59999, 0, 500, 50000 }, { true, 2050, 20 } },
-		{ { 60000, 0, 500, 50000 }, { true, 150, 200 } },
+		{ { 1000, 0, 0, 0, 0 }, { true, 2000, 20 } },
+		{ { 59999, 0, 500, 50000, 1 }, { true, 2050, 20 } },
+		/* All has been seen twice. */
+		{ { 59999, 0, 500, 50000, 2 }, { true, 150, 20 } },
+		{ { 60000, 0, 500, 50000, 0 }, { true, 150, 200 } },
 		/* Ten minutes without a gain double the goal, up to a bound. */
-		{ { 10 * MINUTE, 0, 500, 0 }, { true, 100, 200 } },
-		{ { 11 * MINUTE, 0, 500, 0 }, { true, 100, 400 } },
-		{ { 20 * MINUTE, 0, 500, 999 }, { true, 100, 400 } },
-		{ { 21 * MINUTE, 0, 400, 1000 }, { true, 101, 800 } },
-		{ { 31 * MINUTE, 0, 400, UINT64_MAX }, { true, UINT32_MAX, 1600 } },
-		{ { 41 * MINUTE, 0, 400, 0 }, { true, 100, 1600 } },
+		{ { 10 * MINUTE, 0, 500, 0, 0 }, { true, 100, 200 } },
+		{ { 11 * MINUTE, 0, 500, 0, 0 }, { true, 100, 400 } },
+		{ { 20 * MINUTE, 0, 500, 999, 0 }, { true, 100, 400 } },
+		{ { 21 * MINUTE, 0, 400, 1000, 0 }, { true, 101, 800 } },
+		{ { 31 * MINUTE, 0, 400, UINT64_MAX, 0 }, { true, UINT32_MAX, 1600 } },
+		{ { 41 * MINUTE, 0, 400, 0, 0 }, { true, 100, 1600 } },
 		/* A gain, also after a loss, brings it back. */
-		{ { 51 * MINUTE, 0, 401, 0 }, { true, 100, 200 } },
+		{ { 51 * MINUTE, 0, 401, 0, 0 }, { true, 100, 200 } },
 		/* Pressure stops it above the high bound only, and lets it go on at the low one only. */
-		{ { 52 * MINUTE, 2000, 401, 0 }, { true, 100, 200 } },
-		{ { 53 * MINUTE, 2001, 401, 0 }, { false, 100, 200 } },
-		{ { 54 * MINUTE, 1500, 401, 0 }, { false, 100, 200 } },
-		{ { 55 * MINUTE, 1001, 401, 0 }, { false, 100, 200 } },
-		{ { 56 * MINUTE, 1000, 401, 0 }, { true, 100, 200 } },
-		{ { 57 * MINUTE, 1500, 401, 0 }, { true, 100, 200 } },
+		{ { 52 * MINUTE, 2000, 401, 0, 0 }, { true, 100, 200 } },
+		{ { 53 * MINUTE, 2001, 401, 0, 0 }, { false, 100, 200 } },
+		{ { 54 * MINUTE, 1500, 401, 0, 0 }, { false, 100, 200 } },
+		{ { 55 * MINUTE, 1001, 401, 0, 0 }, { false, 100, 200 } },
+		{ { 56 * MINUTE, 1000, 401, 0, 0 }, { true, 100, 200 } },
+		{ { 57 * MINUTE, 1500, 401, 0, 0 }, { true, 100, 200 } },
 	};
 	struct governor governor = { .quick_until_ms = GOVERNOR_QUICK_MS, .target_s = GOVERNOR_TARGET_S };
 

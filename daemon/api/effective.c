@@ -95,9 +95,10 @@ static void counted(const struct message *answer, const struct error *err, void 
 		json_object_set_new(dropped, traffic_name(kind), count == NULL ? json_null() : json_incref(json_array_get(count, 0)));
 	}
 	json_t *resolved = json_object_get(counts, "names"); /* NULL: unknown */
-	request_answer(request, 200, json_pack("{s:s, s:s, s:o, s:o, s:O?, s:o, s:o}", "egress", document_egress_name(view.mode), "internal",
+	json_t *delayed = json_array_get(json_object_get(counts, traffic_name(TRAFFIC_INGRESS)), 1);
+	request_answer(request, 200, json_pack("{s:s, s:s, s:o, s:o, s:O?, s:O?, s:o, s:o}", "egress", document_egress_name(view.mode), "internal",
 					       document_internal_name(view.set.internal_open), "limits", traffic_json(&view.set.traffic), "dropped",
-					       dropped, "resolved", resolved, "rules", rules, "ports", ports));
+					       dropped, "delayed", delayed, "resolved", resolved, "rules", rules, "ports", ports));
 	view_free(&view);
 }
 

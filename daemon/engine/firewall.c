@@ -51,8 +51,6 @@ static const char ruleset[] =
 	"add set inet bulkhead src6 { type ifname . ipv6_addr; }\n"
 	"add set inet bulkhead flows { type ifname; size 65536; flags dynamic; }\n"
 	"add set inet bulkhead limit_new { type ifname; size 65536; flags dynamic; }\n"
-	"add set inet bulkhead limit_egress { type ifname; size 65536; flags dynamic; }\n"
-	"add set inet bulkhead limit_ingress { type ifname; size 65536; flags dynamic; }\n"
 	"add set inet bulkhead members { type mark . ifname; }\n"
 	"add map inet bulkhead realm_of { type ifname : mark; }\n"
 	"add map inet bulkhead class { type ifname : mark; }\n"
@@ -74,7 +72,6 @@ static const char ruleset[] =
 	"add chain inet bulkhead admit { type filter hook forward priority filter + 1; policy drop; }\n"
 	"add chain inet bulkhead input { type filter hook input priority filter; policy drop; }\n"
 	"add chain inet bulkhead output { type filter hook output priority filter; policy accept; }\n"
-	"add chain inet bulkhead toward { type filter hook postrouting priority filter; policy accept; }\n"
 	"add chain inet bulkhead publish { type nat hook prerouting priority dstnat; policy accept; }\n"
 	"add chain inet bulkhead nat { type nat hook postrouting priority srcnat; policy accept; }\n"
 	"add chain inet bulkhead between\n"
@@ -90,7 +87,6 @@ static const char ruleset[] =
 	"flush chain inet bulkhead admit\n"
 	"flush chain inet bulkhead input\n"
 	"flush chain inet bulkhead output\n"
-	"flush chain inet bulkhead toward\n"
 	"flush chain inet bulkhead publish\n"
 	"flush chain inet bulkhead nat\n"
 	"flush chain inet bulkhead between\n"
@@ -101,10 +97,9 @@ static const char ruleset[] =
 	"flush chain inet bulkhead web\n"
 	"flush chain inet bulkhead ssh\n"
 
-	/* Before conntrack: a container speaks with its own addresses only, and so much. */
+	/* Before conntrack: a container speaks with its own addresses only. */
 	"add rule inet bulkhead source iifname != \"h*\" accept\n"
 	"add rule inet bulkhead source iifname != @live drop\n"
-	"add rule inet bulkhead source iifname @limit_egress drop\n"
 	"add rule inet bulkhead source meta nfproto ipv4 iifname . ip saddr != @src4 drop\n"
 	"add rule inet bulkhead source ip6 saddr fe80::/10 ip6 daddr { fe80::/10, ff02::/16 } accept\n"
 	"add rule inet bulkhead source meta nfproto ipv6 iifname . ip6 saddr != @src6 drop\n"
@@ -187,9 +182,6 @@ static const char ruleset[] =
 	"add rule inet bulkhead output meta skuid %12$u meta l4proto { tcp, udp } th dport 53 oifname != \"h*\" accept\n"
 	"add rule inet bulkhead output meta skuid %12$u meta l4proto { tcp, udp } th sport 53 oifname \"h*\" accept\n"
 	"add rule inet bulkhead output meta skuid %12$u drop\n"
-
-	/* Also what the proxy sends. */
-	"add rule inet bulkhead toward oifname @limit_ingress drop\n"
 
 	"add rule inet bulkhead publish iifname != \"h*\" fib daddr type local dnat ip to meta l4proto . th dport map @publish4\n"
 	"add rule inet bulkhead publish iifname != \"h*\" fib daddr type local dnat ip6 to meta l4proto . th dport map @publish6\n"

@@ -10,9 +10,11 @@
 #include "daemon/engine/address.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/element.h"
+#include "daemon/engine/netdev.h"
 #include "daemon/engine/remains.h"
 #include "daemon/engine/runtime.h"
 #include "daemon/engine/start.h"
+#include "daemon/engine/subject.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/packet.h"
@@ -41,8 +43,10 @@ static int place_make(const struct container *c, struct error *err)
 
 	if (runtime_create(&c->message, err) == -1 || remains_groups_remove(c, err) == -1)
 		return -1;
-	/* Before the helper: a container never runs without its anti-spoofing entries. */
+	/* Before the helper: a container never runs without its rates and its anti-spoofing entries. */
 	address_links(c->message.id, host, peer);
+	if (netdev_create(host, peer, c->message.ipv4, c->message.ipv6, err) == -1 || subject_link_made(host, err) == -1)
+		return -1;
 	return element_add(host, c->message.ipv4, c->message.ipv6, err);
 }
 

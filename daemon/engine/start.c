@@ -38,7 +38,7 @@ static struct container_message message;
 /* The host's resolver (daemon/names), which asks the host's own. */
 static int resolver_write(struct error *err)
 {
-	static const char text[] = "nameserver " GATEWAY4 "\noptions edns0\n";
+	static const char text[] = "nameserver " RESOLVER4 "\noptions edns0\n";
 	char path[PATH_MAX];
 
 	runtime_path(message.id, "resolv.conf", path);
@@ -71,7 +71,7 @@ static int result_send(const struct start_result *result, const int *pidfds)
 
 static int container_up(struct start_result *result, int pidfds[2], struct error *err)
 {
-	char host[LINK_TEXT], peer[LINK_TEXT], group[CGROUP_TEXT], root[PATH_MAX];
+	char group[CGROUP_TEXT], root[PATH_MAX];
 	static struct account account; /* large */
 	int64_t since = clock_ms();
 	struct runtime_state state;
@@ -93,9 +93,6 @@ static int container_up(struct start_result *result, int pidfds[2], struct error
 	if (rootfs_mount(&message, err) == -1 || resolver_write(err) == -1)
 		return -1;
 	if ((message.user[0] != '\0' || message.folder[0] != '\0') && resident_find(root, &message, &account, err) == -1)
-		return -1;
-	address_links(message.id, host, peer);
-	if (netdev_create(host, peer, message.ipv4, message.ipv6, err) == -1)
 		return -1;
 	if (message.merge != 0 && merge_enable(err) == -1)
 		return -1;

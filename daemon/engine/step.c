@@ -63,7 +63,7 @@ static int limit_put(struct nftnl_set_elem *element, const struct step_limit *li
 	nftnl_expr_set_u64(rate, NFTNL_EXPR_LIMIT_RATE, limit->rate);
 	nftnl_expr_set_u64(rate, NFTNL_EXPR_LIMIT_UNIT, 1);
 	nftnl_expr_set_u32(rate, NFTNL_EXPR_LIMIT_BURST, limit->burst);
-	nftnl_expr_set_u32(rate, NFTNL_EXPR_LIMIT_TYPE, limit->bytes ? NFT_LIMIT_PKT_BYTES : NFT_LIMIT_PKTS);
+	nftnl_expr_set_u32(rate, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
 	nftnl_expr_set_u32(rate, NFTNL_EXPR_LIMIT_FLAGS, NFT_LIMIT_F_INV);
 	nftnl_set_elem_add_expr(element, rate); /* the element owns them now */
 	nftnl_set_elem_add_expr(element, counter);

@@ -31,9 +31,8 @@ struct step {
 	size_t data_size;
 	char chain[STEP_CHAIN];      /* of a map of verdicts: to go there; "": none */
 	struct step_limit {
-		uint64_t rate;       /* a second; 0: no limit. It matches what is more, and counts that */
+		uint64_t rate;       /* packets a second; 0: no limit. It matches what is more, and counts that */
 		uint32_t burst;
-		bool bytes;          /* not packets */
 	} limit;
 	uint64_t timeout_ms;         /* of a set with `flags timeout`: then it goes; of one that is there, from now on. 0: never */
 };

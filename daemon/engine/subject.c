@@ -13,6 +13,7 @@
 #include "daemon/engine/nameset.h"
 #include "daemon/engine/netset.h"
 #include "daemon/engine/publish.h"
+#include "daemon/engine/shaper.h"
 #include "daemon/engine/tally.h"
 #include "daemon/engine/throttle.h"
 #include "daemon/lib/error.h"
@@ -30,12 +31,19 @@ static struct subject *subject_find(const char *id)
 	return subject;
 }
 
-static const struct rule_groups *far_groups(const struct cidr *far)
+static const struct subject *subject_at(bool v4, const uint8_t *bytes)
 {
 	for (const struct subject *subject = subjects; subject != NULL; subject = subject->next)
-		if (far->family == AF_INET ? memcmp(far->bytes, &subject->where.ipv4, 4) == 0 : memcmp(far->bytes, subject->where.ipv6, 16) == 0)
-			return &subject->where.groups;
+		if (v4 ? memcmp(bytes, &subject->where.ipv4, 4) == 0 : memcmp(bytes, subject->where.ipv6, 16) == 0)
+			return subject;
 	return NULL;
+}
+
+static const struct rule_groups *far_groups(const struct cidr *far)
+{
+	const struct subject *subject = subject_at(far->family == AF_INET, far->bytes);
+
+	return subject == NULL ? NULL : &subject->where.groups;
 }
 
 static struct subject *subject_get(const struct subject_place *where, struct error *err)
@@ -76,10 +84,23 @@ static int ports_apply(struct subject *subject, const struct ruleset *set, struc
 
 static int traffic_apply(struct subject *subject, const struct traffic *traffic, struct error *err)
 {
+	const uint64_t *old = subject->traffic.limits, *now = traffic->limits;
+	bool same = old[TRAFFIC_EGRESS] == now[TRAFFIC_EGRESS] && old[TRAFFIC_INGRESS] == now[TRAFFIC_INGRESS];
+
 	if (throttle_change(subject->link, &subject->traffic, traffic, err) == -1)
+		return -1;
+	/* Of a new one the link may have rates that an earlier engine gave it. */
+	if ((!same || subject->class == NULL) && shaper_set(subject->link, traffic, err) == -1)
 		return -1;
 	subject->traffic = *traffic;
 	return 0;
+}
+
+int subject_link_made(const char *link, struct error *err)
+{
+	const struct subject *subject = subject_of_link(link);
+
+	return subject == NULL ? 0 : shaper_set(link, &subject->traffic, err);
 }
 
 static int marks_hold(const struct rule_groups *groups, struct element_marks *marks, struct error *err)
@@ -195,13 +216,11 @@ const struct subject *subject_of_link(const char *link)
 	return subject;
 }
 
-const struct subject *subject_of_ipv4(uint32_t ipv4)
+const struct subject *subject_of_address(const struct in6_addr *address)
 {
-	const struct subject *subject = subjects;
+	bool v4 = IN6_IS_ADDR_V4MAPPED(address);
 
-	while (subject != NULL && subject->where.ipv4 != ipv4)
-		subject = subject->next;
-	return subject;
+	return subject_at(v4, v4 ? address->s6_addr + 12 : address->s6_addr);
 }
 
 bool subject_publishes(const struct published *port)
@@ -243,7 +262,9 @@ static void counter_take(const char *name, uint64_t packets, uint64_t bytes, voi
 
 static int traffic_count(const struct subject *subject, json_t *counts, struct error *err)
 {
-	return traffic_none(&subject->traffic) ? 0 : throttle_count(subject->link, counts, err);
+	if (throttle_count(subject->link, &subject->traffic, counts, err) == -1)
+		return -1;
+	return shaper_count(subject->link, &subject->traffic, counts, err);
 }
 
 static int names_list(const struct class *class, json_t *counts, struct error *err)

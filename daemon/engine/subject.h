@@ -10,6 +10,7 @@
 #ifndef BULKHEAD_SUBJECT_H
 #define BULKHEAD_SUBJECT_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,7 +36,7 @@ struct subject {
 	struct class *class;        /* NULL: its rules could not be put in force */
 	struct published ports[RULESET_PORTS_MAX];
 	size_t port_count;
-	struct traffic traffic; /* of a new one none: what an earlier engine may have left goes with the sweep */
+	struct traffic traffic; /* of a new one none: what an earlier engine may have left goes with the sweep, or at once */
 	bool seen; /* by the sweep under way */
 };
 
@@ -44,6 +45,9 @@ struct subject {
  * in any case. Flows that stand and that the rules do not allow any more are ended.
  */
 int subject_apply(const struct subject_place *where, struct ruleset *set, struct error *err);
+
+/* The link of a container has just been made: it gets its rates. */
+int subject_link_made(const char *link, struct error *err);
 
 /* Without rules nothing of it passes. Unknown: nothing to do. */
 void subject_forget(const char *id);
@@ -54,7 +58,7 @@ void subject_list_end(void);
 
 /* NULL: none. */
 const struct subject *subject_of_link(const char *link);
-const struct subject *subject_of_ipv4(uint32_t ipv4); /* network byte order */
+const struct subject *subject_of_address(const struct in6_addr *address); /* of IPv4 mapped (RFC 4291, 2.5.5.2) */
 
 /* Whether this port of the host leads to any. */
 bool subject_publishes(const struct published *port);
@@ -62,7 +66,7 @@ bool subject_publishes(const struct published *port);
 /* The addresses of a set have changed: ends the flows that rules which name it do not allow any more. -1 with err. */
 int subject_review_set(const char *id, struct error *err);
 
-/* Packets and bytes of a container's rules, and of what its limits have dropped: {"<rule>": [packets, bytes], "connections": ..., "names": {"<pattern>": {"<address>": seconds left}}}. A file; -1 with err. */
+/* Packets and bytes of a container's rules, and what its limits have done (throttle.h, shaper.h): {"<rule>": [packets, bytes], "connections": ..., "names": {"<pattern>": {"<address>": seconds left}}}. A file; -1 with err. */
 int subject_count(const char *id, struct error *err);
 
 #endif

@@ -105,30 +105,13 @@ static void realm_look(const uint8_t *key, size_t size, void *data)
 	link_look("realm_of", key, size, data);
 }
 
-struct limit_walk {
-	enum traffic_kind kind;
-	FILE *out;
-};
-
 static void limit_look(const char *link, uint64_t packets, uint64_t bytes, void *data)
 {
-	const struct limit_walk *walk = data;
-
 	(void)packets;
 	(void)bytes;
 	const struct subject *subject = subject_of_link(link);
-	if (subject == NULL || subject->traffic.limits[walk->kind] == 0)
-		fprintf(walk->out, "destroy element " COMMANDS_TABLE "%s { \"%s\" }\n", throttle_set(walk->kind), link);
-}
-
-static int limits_look(FILE *out, struct error *err)
-{
-	for (enum traffic_kind kind = 0; kind < TRAFFIC_KINDS; kind++) {
-		struct limit_walk walk = { .kind = kind, .out = out };
-		if (throttle_set(kind) != NULL && tally_links(throttle_set(kind), limit_look, &walk, err) == -1)
-			return -1;
-	}
-	return 0;
+	if (subject == NULL || subject->traffic.limits[TRAFFIC_NEW] == 0)
+		fprintf(data, "destroy element " COMMANDS_TABLE THROTTLE_SET " { \"%s\" }\n", link);
 }
 
 /* A mark, then a link. */
@@ -175,7 +158,7 @@ void sweep_run(void)
 	/* In this order: a chain goes when nothing leads there, a counter when no rule has it. */
 	if (tally_elements("class", class_look, out, &err) == -1 || tally_elements("realm_of", realm_look, out, &err) == -1 ||
 	    tally_elements("members", members_look, out, &err) == -1 || tally_elements("egress_of", egress_look, out, &err) == -1 ||
-	    tally_elements("ingress_of", ingress_look, out, &err) == -1 || limits_look(out, &err) == -1 || tally_elements("publish4", publish_look, out, &err) == -1 ||
+	    tally_elements("ingress_of", ingress_look, out, &err) == -1 || tally_links(THROTTLE_SET, limit_look, out, &err) == -1 || tally_elements("publish4", publish_look, out, &err) == -1 ||
 	    tally_chains(chain_look, out, &err) == -1 || sets_look(out, &err) == -1 || tally_counters(counter_look, out, &err) == -1)
 		log_error("%s", err.message);
 	if (fclose(out) == 0 && size > 0)

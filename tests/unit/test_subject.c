@@ -13,6 +13,7 @@
 #include "daemon/engine/flow.h"
 #include "daemon/engine/fill.h"
 #include "daemon/engine/netset.h"
+#include "daemon/engine/shaper.h"
 #include "daemon/engine/step.h"
 #include "daemon/engine/subject.h"
 #include "daemon/engine/sweep.h"
@@ -39,6 +40,7 @@
 static struct {
 	char commands[8192], before[8192]; /* and the time before */
 	char steps[4096]; /* as text, of the last transaction */
+	char rates[64];   /* LINK EGRESS INGRESS, what was set last */
 	int runs, transactions, reviews, removed;
 	uint32_t marks[2]; /* of links that end in 1 and in 2 */
 	struct element_marks groups[2];
@@ -79,12 +81,28 @@ int __wrap_step_run(const struct step *steps, size_t count, struct error *e)
 		for (size_t k = 0; step->action == STEP_ADD && k < step->data_size; k++)
 			fprintf(out, "%s%02x", k == 0 ? " -> " : "", step->data[k]);
 		if (step->action == STEP_ADD && step->limit.rate > 0)
-			fprintf(out, " over %d %s, burst %u", (int)step->limit.rate, step->limit.bytes ? "bytes" : "packets", step->limit.burst);
+			fprintf(out, " over %d, burst %u", (int)step->limit.rate, step->limit.burst);
 		fprintf(out, "%s%s\n", step->chain[0] != '\0' ? " -> " : "", step->chain);
 	}
 	fclose(out);
 	if (count > 0)
 		kernel.transactions++;
+	return 0;
+}
+
+int shaper_set(const char *link, const struct traffic *traffic, struct error *e)
+{
+	(void)e;
+	snprintf(kernel.rates, sizeof kernel.rates, "%s %d %d", link, (int)traffic->limits[TRAFFIC_EGRESS], (int)traffic->limits[TRAFFIC_INGRESS]);
+	return 0;
+}
+
+int shaper_count(const char *link, const struct traffic *traffic, json_t *counts, struct error *e)
+{
+	(void)link;
+	(void)e;
+	if (traffic->limits[TRAFFIC_EGRESS] != 0)
+		json_object_set_new(counts, "egress_rate", json_pack("[i, i]", 7, 0));
 	return 0;
 }
 
@@ -363,19 +381,24 @@ static void limits_are_elements_that_change_one_by_one(void **state)
 	assert_ok(apply(TWO, PLAIN), &err); /* so that its class stays */
 	assert_ok(apply(ONE, LIMITED), &err);
 	assert_non_null(strstr(kernel.commands, "add chain"));
-	assert_string_equal(kernel.steps, "destroy limit_new h1111111111\nadd limit_new h1111111111 over 20 packets, burst 20\n"
-					  "destroy limit_egress h1111111111\nadd limit_egress h1111111111 over 100000 bytes, burst 262144\n");
+	assert_string_equal(kernel.steps, "destroy limit_new h1111111111\nadd limit_new h1111111111 over 20, burst 20\n");
+	assert_string_equal(kernel.rates, "h1111111111 100000 0");
 	int fd = subject_count(ONE, &err);
 	assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
 	close(fd);
-	assert_string_equal(text, "{\"new_per_second\":[5,500],\"names\":{}}");
+	assert_string_equal(text, "{\"new_per_second\":[5,500],\"egress_rate\":[7,0],\"names\":{}}");
 	assert_ok(apply(ONE, NARROWER), &err);
-	assert_string_equal(kernel.steps, "destroy limit_new h1111111111\nadd limit_new h1111111111 over 5 packets, burst 5\n");
+	assert_string_equal(kernel.steps, "destroy limit_new h1111111111\nadd limit_new h1111111111 over 5, burst 5\n");
 	kernel.transactions = 0;
+	kernel.rates[0] = '\0';
 	assert_ok(apply(ONE, NARROWER), &err);
 	assert_int_equal(kernel.transactions, 0);
+	assert_string_equal(kernel.rates, "");
+	assert_ok(subject_link_made("h1111111111", &err), &err);
+	assert_string_equal(kernel.rates, "h1111111111 100000 0");
 	assert_ok(apply(ONE, CONNECTIONS), &err);
-	assert_string_equal(kernel.steps, "destroy limit_new h1111111111\ndestroy limit_egress h1111111111\n");
+	assert_string_equal(kernel.steps, "destroy limit_new h1111111111\n");
+	assert_string_equal(kernel.rates, "h1111111111 0 0");
 	subject_forget(ONE);
 	assert_non_null(strstr(kernel.commands, "destroy set inet bulkhead f_"));
 	assert_ok(apply(ONE, CONNECTIONS), &err);

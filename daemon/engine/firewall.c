@@ -161,7 +161,8 @@ static const char ruleset[] =
 
 	/* From a container the host takes answers to its own connections, finding its link address, and questions to the resolver: nothing else. */
 	"add rule inet bulkhead guest iifname != @live drop\n"
-	"add rule inet bulkhead guest ip daddr " GATEWAY4 " meta l4proto { tcp, udp } th dport 53 jump dns\n"
+	"add rule inet bulkhead guest ip daddr " RESOLVER4 " meta l4proto { tcp, udp } th dport 53 jump dns\n"
+	"add rule inet bulkhead guest ip6 daddr " RESOLVER6 " meta l4proto { tcp, udp } th dport 53 jump dns\n"
 	"add rule inet bulkhead guest ct state established,related accept\n"
 	"add rule inet bulkhead guest icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } "
 	"update @nd { iifname limit rate over 10/second burst 20 packets } drop\n"

@@ -32,7 +32,7 @@ static bool any_names(const struct ruleset *set, const char *name)
 static void verdict_give(const struct message *message)
 {
 	const struct name_ask_message *ask = message->payload;
-	const struct subject *subject = subject_of_ipv4(ask->ipv4);
+	const struct subject *subject = subject_of_address(&ask->from);
 	const struct ruleset *set = subject == NULL || subject->class == NULL ? NULL : &subject->class->set;
 	struct name_verdict_message verdict = { 0 };
 	struct error err = ERROR_INIT;
@@ -91,7 +91,7 @@ static int addresses_add(const char *pattern, const struct name_found_message *f
 static void found_take(const struct message *message)
 {
 	const struct name_found_message *found = message->payload;
-	const struct subject *subject = subject_of_ipv4(found->ipv4);
+	const struct subject *subject = subject_of_address(&found->from);
 	struct result_message result = { 0 };
 	struct error err = ERROR_INIT;
 

@@ -30,9 +30,12 @@ static int setting_write(const char *name, const struct setting *setting, struct
 
 int netdev_init(struct error *err)
 {
-	if (file_poke("/proc/sys/net/ipv4/ip_forward", "1", err) == -1)
+	struct hostcfg_address resolver = { .family = AF_INET6, .prefix = 128 };
+
+	inet_pton(AF_INET6, RESOLVER6, &resolver.v6);
+	if (file_poke("/proc/sys/net/ipv4/ip_forward", "1", err) == -1 || file_poke("/proc/sys/net/ipv6/conf/all/forwarding", "1", err) == -1)
 		return -1;
-	return file_poke("/proc/sys/net/ipv6/conf/all/forwarding", "1", err);
+	return hostnet_address_add(if_nametoindex("lo"), &resolver, 0, err);
 }
 
 static struct nlmsghdr *link_message(char *buffer, uint16_t type, uint16_t flags)

@@ -11,7 +11,7 @@
 
 struct error;
 
-/* Turns forwarding on. Uplinks go on taking router advertisements: hostnet_apply() has set accept_ra to 2. */
+/* Turns forwarding on, and gives the host the resolver's address. Uplinks go on taking router advertisements: hostnet_apply() has set accept_ra to 2. */
 int netdev_init(struct error *err);
 
 /* Makes both ends in this network namespace and sets up the host side. A pair left over is replaced. */

@@ -23,6 +23,7 @@
 #ifndef BULKHEAD_PROTOCOL_H
 #define BULKHEAD_PROTOCOL_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,8 +39,8 @@ enum {
 	ROLE_FD_API = 3,    /* in engine and gate: to api */
 	ROLE_FD_ENGINE = 3, /* in api and names: to engine */
 	ROLE_FD_NAMES = 4,  /* in engine: to names */
-	ROLE_FD_DNS_UDP = 4, /* in names: bound sockets where containers ask */
-	ROLE_FD_DNS_TCP = 5,
+	ROLE_FD_DNS_UDP = 4, /* in names: two bound sockets where containers ask */
+	ROLE_FD_DNS_TCP = 6, /* and two more */
 	ROLE_FD_GATE = 4,   /* in api: to gate */
 	ROLE_FD_LISTEN = 5, /* in api: bound socket api.sock, callers bring a token */
 	ROLE_FD_LOCAL = 6,  /* in api: bound socket local.sock, callers are root */
@@ -189,7 +190,7 @@ struct rules_message {
 enum { NAME_ADDRESSES_MAX = 256 };
 
 struct name_ask_message {
-	uint32_t ipv4;       /* of the container, network byte order */
+	struct in6_addr from; /* the container's; of IPv4 mapped (RFC 4291, 2.5.5.2) */
 	char name[DOMAIN_TEXT]; /* normal (domain.h); "": none that a rule could name */
 	char reserved[2];
 };
@@ -200,7 +201,7 @@ struct name_verdict_message {
 };
 
 struct name_found_message {
-	uint32_t ipv4;
+	struct in6_addr from;
 	uint32_t count;
 	char name[DOMAIN_TEXT]; /* that was asked for, whatever aliases lead on */
 	char reserved[2];

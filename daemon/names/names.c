@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * names: the resolver that containers ask, at the host's end of their links
- * (169.254.0.1). It reads what strangers send, has no right to anything, and knows of no
+ * names: the resolver that containers ask, at addresses of the host that only they reach
+ * (gateway.h). It reads what strangers send, has no right to anything, and knows of no
  * rule: what a container may ask for, and where it may go then, is the engine's.
  */
 #include <arpa/inet.h>
@@ -44,13 +44,18 @@ static void engine_says(struct channel *channel, struct message *message, void *
 		log_error("the engine sent a frame of type %u, which names does not take", message->type);
 }
 
+struct asker {
+	struct sockaddr_in6 address;
+	int fd; /* where it asked */
+};
+
 static void datagram_answer(const uint8_t *answer, size_t size, void *data)
 {
-	struct sockaddr_in *to = data;
+	struct asker *asker = data;
 
-	if (size > 0)
-		(void)sendto(ROLE_FD_DNS_UDP, answer, size, MSG_DONTWAIT, (const struct sockaddr *)to, sizeof *to); /* lost is lost: it asks again */
-	free(to);
+	if (size > 0) /* lost is lost: it asks again */
+		(void)sendto(asker->fd, answer, size, MSG_DONTWAIT, (const struct sockaddr *)&asker->address, sizeof asker->address);
+	free(asker);
 }
 
 static void on_datagram(int fd, uint32_t events, void *data)
@@ -60,14 +65,15 @@ static void on_datagram(int fd, uint32_t events, void *data)
 	(void)events;
 	(void)data;
 	for (int i = 0; i < AT_ONCE; i++) {
-		struct sockaddr_in *from = calloc(1, sizeof *from);
-		socklen_t length = sizeof *from;
-		ssize_t size = from == NULL ? -1 : recvfrom(fd, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *)from, &length);
+		struct asker *asker = calloc(1, sizeof *asker);
+		socklen_t length = sizeof asker->address;
+		ssize_t size = asker == NULL ? -1 : recvfrom(fd, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *)&asker->address, &length);
 		if (size == -1) {
-			free(from);
+			free(asker);
 			return;
 		}
-		question_take(from->sin_addr.s_addr, bytes, (size_t)size, false, datagram_answer, from);
+		asker->fd = fd;
+		question_take(&asker->address.sin6_addr, bytes, (size_t)size, false, datagram_answer, asker);
 	}
 }
 
@@ -108,9 +114,11 @@ static int names_run(struct error *err)
 		return -1;
 	question_init(self.engine);
 	self.timer = loop_add_timer(self.loop, EXPIRE_MS, on_time, NULL, err);
-	if (self.timer == NULL || upstream_init(self.loop, err) == -1 || stream_init(self.loop, ROLE_FD_DNS_TCP, err) == -1 ||
-	    loop_add_fd(self.loop, ROLE_FD_DNS_UDP, EPOLLIN, on_datagram, NULL, err) == NULL)
+	if (self.timer == NULL || upstream_init(self.loop, err) == -1)
 		return -1;
+	for (int i = 0; i < 2; i++)
+		if (stream_init(self.loop, ROLE_FD_DNS_TCP + i, err) == -1 || loop_add_fd(self.loop, ROLE_FD_DNS_UDP + i, EPOLLIN, on_datagram, NULL, err) == NULL)
+			return -1;
 	return loop_run(self.loop, err);
 }
 

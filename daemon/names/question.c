@@ -25,7 +25,7 @@ enum {
 struct question {
 	struct question *next;
 	uint64_t serial;
-	in_addr_t ipv4;
+	struct in6_addr from;
 	question_cb *cb;
 	void *data;
 	ares_dns_record_t *asked;
@@ -164,7 +164,7 @@ static void addresses_find(const ares_dns_record_t *answer, struct name_found_me
 
 static int found_tell(const struct question *question, struct error *err)
 {
-	struct name_found_message found = { .ipv4 = question->ipv4 };
+	struct name_found_message found = { .from = question->from };
 
 	memcpy(found.name, question->name, sizeof found.name);
 	addresses_find(question->answer, &found);
@@ -299,21 +299,21 @@ static ares_dns_rcode_t asked_check(struct question *question)
 	return ARES_RCODE_NOERROR;
 }
 
-static bool has_room(in_addr_t ipv4)
+static bool has_room(const struct in6_addr *from)
 {
 	size_t all = 0, own = 0;
 
 	for (const struct question *question = self.list; question != NULL; question = question->next) {
 		all++;
-		own += question->ipv4 == ipv4;
+		own += IN6_ARE_ADDR_EQUAL(&question->from, from);
 	}
 	return all < QUESTIONS_MAX && own < QUESTIONS_OF_ONE;
 }
 
-void question_take(in_addr_t ipv4, const uint8_t *bytes, size_t size, bool stream, question_cb *cb, void *data)
+void question_take(const struct in6_addr *from, const uint8_t *bytes, size_t size, bool stream, question_cb *cb, void *data)
 {
-	struct question *question = has_room(ipv4) ? calloc(1, sizeof *question) : NULL;
-	struct name_ask_message ask = { .ipv4 = ipv4 };
+	struct question *question = has_room(from) ? calloc(1, sizeof *question) : NULL;
+	struct name_ask_message ask = { .from = *from };
 	struct error err = ERROR_INIT;
 
 	/* What is no question gets no answer: it may be one that was sent to make two resolvers talk. */
@@ -326,7 +326,7 @@ void question_take(in_addr_t ipv4, const uint8_t *bytes, size_t size, bool strea
 	}
 	question->serial = ++self.serial;
 	question->since_ms = clock_ms();
-	question->ipv4 = ipv4;
+	question->from = *from;
 	question->cb = cb;
 	question->data = data;
 	question->next = self.list;

@@ -27,10 +27,10 @@ typedef void question_cb(const uint8_t *answer, size_t size, void *data);
 void question_init(struct channel *engine);
 
 /*
- * Takes a question over that ipv4 (network byte order) asks, of which at most so many are
- * under way; cb may be called before this returns. stream: it came by TCP.
+ * Takes a question over that the container at from asks (IPv4: mapped), of which at most so
+ * many are under way; cb may be called before this returns. stream: it came by TCP.
  */
-void question_take(in_addr_t ipv4, const uint8_t *bytes, size_t size, bool stream, question_cb *cb, void *data);
+void question_take(const struct in6_addr *from, const uint8_t *bytes, size_t size, bool stream, question_cb *cb, void *data);
 
 /* Gives up those that the engine has not answered for long: it was killed. Now and then. */
 void question_expire(void);

@@ -24,7 +24,7 @@ enum {
 
 struct connection {
 	struct connection *next;
-	in_addr_t ipv4;
+	struct in6_addr from;
 	int fd;
 	struct loop_source *source, *timer;
 	uint8_t in[HEAD + QUESTION_MAX];
@@ -143,7 +143,7 @@ static void question_next(struct connection *connection)
 	connection->asked = true;
 	/* Who hangs up is noticed when its answer is sent. */
 	if (watch(connection, 0))
-		question_take(connection->ipv4, question, size, true, answered, connection);
+		question_take(&connection->from, question, size, true, answered, connection);
 	else
 		answered(NULL, 0, connection);
 }
@@ -169,20 +169,20 @@ static void on_connection(int fd, uint32_t events, void *data)
 	question_next(connection);
 }
 
-static bool has_room(in_addr_t ipv4)
+static bool has_room(const struct in6_addr *from)
 {
 	size_t all = 0, own = 0;
 
 	for (const struct connection *connection = self.list; connection != NULL; connection = connection->next) {
 		all++;
-		own += connection->ipv4 == ipv4;
+		own += IN6_ARE_ADDR_EQUAL(&connection->from, from);
 	}
 	return all < CONNECTIONS_MAX && own < CONNECTIONS_OF_ONE;
 }
 
 static void on_listener(int fd, uint32_t events, void *data)
 {
-	struct sockaddr_in from;
+	struct sockaddr_in6 from;
 	socklen_t length = sizeof from;
 	struct error err = ERROR_INIT;
 
@@ -191,12 +191,12 @@ static void on_listener(int fd, uint32_t events, void *data)
 	int accepted = accept4(fd, (struct sockaddr *)&from, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (accepted == -1)
 		return;
-	struct connection *connection = has_room(from.sin_addr.s_addr) ? calloc(1, sizeof *connection) : NULL;
+	struct connection *connection = has_room(&from.sin6_addr) ? calloc(1, sizeof *connection) : NULL;
 	if (connection == NULL) {
 		close(accepted);
 		return;
 	}
-	connection->ipv4 = from.sin_addr.s_addr;
+	connection->from = from.sin6_addr;
 	connection->fd = accepted;
 	connection->next = self.list;
 	self.list = connection;

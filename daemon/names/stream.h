@@ -9,7 +9,7 @@
 struct error;
 struct loop;
 
-/* Accepts at a socket that listens, which stays the caller's. */
+/* Accepts at a socket that listens (AF_INET6), which stays the caller's; at one more with each call. */
 int stream_init(struct loop *loop, int listener, struct error *err);
 
 #endif

@@ -34,7 +34,7 @@
 #include "daemon/supervisor/supervisor.h"
 
 enum {
-	ROLE_FDS_MAX = 4,
+	ROLE_FDS_MAX = 5,
 	ROLE_FD_FIRST = 3,         /* lowest number of protocol.h */
 	PAUSE_FIRST_MS = 100,
 	PAUSE_MAX_MS = 5000,
@@ -220,17 +220,31 @@ static int socket_listen(const char *path, mode_t mode, gid_t gid, struct error 
 	return fd_steal(&fd);
 }
 
-/* Where containers ask: the address is there with the first container's link. */
-static int dns_bind(int type, struct error *err)
+/* Where containers ask: the addresses are there with the engine, and with the first container's link. */
+static int dns_bind(const char *text, int type, struct error *err)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = inet_addr(GATEWAY4) };
-	cleanup_fd int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_port = htons(53) };
+	cleanup_fd int fd = socket(AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int on = 1;
 
-	if (fd == -1 || setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on) == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
+	inet_pton(AF_INET6, text, &address.sin6_addr);
+	if (fd == -1 || setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on) == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1 ||
 	    bind(fd, (const struct sockaddr *)&address, sizeof address) == -1 || (type == SOCK_STREAM && listen(fd, 64) == -1))
-		return error_errno(err, "cannot take questions of containers at " GATEWAY4 ", port 53");
+		return error_errno(err, "cannot take questions of containers at %s, port 53", text);
 	return fd_steal(&fd);
+}
+
+static int dns_prepare(int ret_fds[4], struct error *err)
+{
+	static const char *const addresses[] = { "::ffff:" RESOLVER4, RESOLVER6 };
+	static const int types[] = { SOCK_DGRAM, SOCK_STREAM };
+
+	for (int i = 0; i < 4; i++) {
+		ret_fds[i] = dns_bind(addresses[i % 2], types[i / 2], err);
+		if (ret_fds[i] == -1)
+			return -1;
+	}
+	return 0;
 }
 
 static int channel_pair(int ret_pair[2], struct error *err)
@@ -269,7 +283,7 @@ static int pid_file_take(struct error *err)
 static int supervisor_prepare(struct supervisor *supervisor, struct error *err)
 {
 	static const char *const names[ROLE_COUNT] = { "api", "gate", "names", "engine" };
-	int engine[2], gate[2], resolver[2];
+	int engine[2], gate[2], resolver[2], questions[4];
 
 	if (folder_own("/run/bulkhead", 0755, 0, 0, err) == -1 || pid_file_take(err) == -1 ||
 	    folder_own("/data/bulkhead", 0755, 0, 0, err) == -1 ||
@@ -283,21 +297,20 @@ static int supervisor_prepare(struct supervisor *supervisor, struct error *err)
 	int local = socket_listen("/run/bulkhead/local.sock", 0600, 0, err);
 	if (local == -1 || channel_pair(engine, err) == -1 || channel_pair(gate, err) == -1 || channel_pair(resolver, err) == -1)
 		return -1;
-	int datagrams = dns_bind(SOCK_DGRAM, err), streams = datagrams == -1 ? -1 : dns_bind(SOCK_STREAM, err);
-	if (streams == -1)
+	if (dns_prepare(questions, err) == -1)
 		return -1;
 
 	for (int i = 0; i < ROLE_COUNT; i++) {
 		struct role *role = &supervisor->roles[i];
 		*role = (struct role){ .name = names[i], .index = (enum role_index)i, .pause_ms = PAUSE_FIRST_MS,
-				       .supervisor = supervisor, .fds = { -1, -1, -1, -1 } };
+				       .supervisor = supervisor, .fds = { -1, -1, -1, -1, -1 } };
 		role->timer = loop_add_timer(supervisor->loop, -1, role_timer, role, err);
 		if (role->timer == NULL)
 			return -1;
 	}
 	memcpy(supervisor->roles[ROLE_API].fds, (int[]){ engine[0], gate[0], listening, local }, 4 * sizeof(int));
 	memcpy(supervisor->roles[ROLE_ENGINE].fds, (int[]){ engine[1], resolver[1] }, 2 * sizeof(int));
-	memcpy(supervisor->roles[ROLE_NAMES].fds, (int[]){ resolver[0], datagrams, streams }, 3 * sizeof(int));
+	memcpy(supervisor->roles[ROLE_NAMES].fds, (int[]){ resolver[0], questions[0], questions[1], questions[2], questions[3] }, 5 * sizeof(int));
 	supervisor->roles[ROLE_GATE].fds[0] = gate[1];
 	return 0;
 }

@@ -46,6 +46,12 @@ is "$(finds v6.example.com)" fec0::2 'which knows a name'
 is "$(finds nothing.example.com)" '' 'and that there is none'
 is "$(finds many.example.com | grep -c .)" 120 'an answer that fits no datagram comes by TCP'
 is "$(finds V6.Example.COM)" fec0::2 'in any case of letters'
+by6() { # NAME: its addresses, asked for by IPv6
+	lab "echo nameserver fd00::53 >/tmp/resolv.conf; busybox mount -o bind /tmp/resolv.conf /etc/resolv.conf
+		grep -q fd00 /etc/resolv.conf && getent ahosts $1 | cut -d' ' -f1 | sort -u; busybox umount /etc/resolv.conf"
+}
+is "$(by6 v6.example.com)" fec0::2 'by IPv6, too'
+is "$(by6 many.example.com | grep -c .)" 120 'and by TCP of it'
 
 # -- by name --
 allow '["v6.example.com"]'
@@ -54,6 +60,8 @@ refuses 'its address is closed before somebody asks' tcp6
 is "$(resolved v6.example.com)" '' 'it leads nowhere yet'
 is "$(finds v6.example.com)" fec0::2 'the container asks'
 runs 'then the way is open' tcp6
+is "$(by6 v6.example.com)" fec0::2 'by IPv6, too'
+is "$(by6 other.example.com)" '' 'which is told no more there'
 is "$(resolved v6.example.com)" fec0::2 'and told'
 stays() {
 	resolved v6.example.com >/dev/null

@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		self.answered = 0;
 		self.type = 0;
 		self.room = stream ? UINT16_MAX : ANSWER_UDP_MAX;
-		question_take(1, data + 1, asked, stream == 1, answered, NULL);
+		question_take(&in6addr_loopback, data + 1, asked, stream == 1, answered, NULL);
 		while (self.type != 0)
 			engine_answers();
 		if (self.answered != 1)

@@ -22,6 +22,7 @@ static const struct role {
 	{ "start", "start", start_main },
 	{ "exec", "exec", exec_main },
 	{ "pull", "pull", pull_main },
+	{ "firewall-init", "firewall-init", firewall_init_main },
 	{ "tls-init", "tls-init", tls_init_main },
 	{ "shutdown", "shutdown", shutdown_main },
 };
@@ -41,6 +42,7 @@ int main(int argc, char **argv)
 	}
 	fprintf(stderr, "bulkheadd: no such role: %s\n"
 			"usage: bulkheadd                 run the supervisor (started by init)\n"
+			"       bulkheadd firewall-init   put the firewall up\n"
 			"       bulkheadd tls-init        make the certificate if there is none\n"
 			"       bulkheadd shutdown        stop all containers, then the daemon\n",
 		argv[1]);

@@ -26,6 +26,7 @@ typedef int role_main(int argc, char **argv);
 
 role_main supervisor_main; /* no argument */
 role_main shutdown_main;   /* asks the running supervisor to stop all containers and end; waits for it */
+role_main firewall_init_main; /* the firewall, before anything listens */
 role_main tls_init_main;   /* certificate and HAProxy's domain file, before HAProxy starts */
 role_main api_main;
 role_main gate_main;

@@ -17,6 +17,9 @@
 /* Role `engine`: inherits ROLE_FD_API, returns an exit status. */
 int engine_main(int argc, char **argv);
 
+/* Puts the firewall up before anything listens, once at boot. */
+int firewall_init_main(int argc, char **argv);
+
 /*
  * Role `start`: brings one container up and ends; what stays is liblxc's
  * monitor, the parent of the container's init. Inherits START_FD_MESSAGE and

@@ -279,6 +279,13 @@ int start_main(int argc, char **argv)
 	return 2;
 }
 
+int firewall_init_main(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return 2;
+}
+
 int exec_main(int argc, char **argv)
 {
 	(void)argc;

@@ -47,7 +47,7 @@ $(foreach f,$(FUZZERS),$(eval $(call test_program,fuzz/$(notdir $f),tests/fuzz/$
 TESTS_WANTED := $(patsubst tests/%,%,$(or $(TESTS),unit/ fuzz/ kernel/ boot/ api/ fault/))
 TESTS_MACHINE := $(filter boot% api% fault% reproducible% *%,$(TESTS_WANTED))
 TESTS_NEED := $(if $(filter unit% *%,$(TESTS_WANTED)),$(UNITS)) $(if $(filter fuzz% *%,$(TESTS_WANTED)),$(FUZZERS)) \
-	$(if $(TESTS_MACHINE),$(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/system.tar $(O)/bin-san/bulkheadd-fake $(O)/bin/hostile $(O)/bin/forge) \
+	$(if $(TESTS_MACHINE),$(O)/bulkhead.img $(O)/bin/bulkhead $(O)/guest.tar $(O)/system.tar $(O)/node.tar $(O)/bin-san/bulkheadd-fake $(O)/bin/hostile $(O)/bin/forge) \
 	$(if $(filter fault% *%,$(TESTS_WANTED)),$(TEST_OUT)/fault/initrd) \
 	$(if $(filter kernel% *%,$(TESTS_WANTED)),$(O)/kernel/bzImage)
 

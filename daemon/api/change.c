@@ -2,7 +2,8 @@
 /*
  * change: PATCH of a container. The engine puts limits in force first, or
  * refuses them; then the row says so. A name, a restart policy and what is run at
- * the next start are the row's alone.
+ * the next start are the row's alone. Ports and services are in force when the answer
+ * comes: the gate has them, and what was open to a port that has no URL any more is ended.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,10 +16,13 @@
 #include "daemon/api/peer.h"
 #include "daemon/api/request.h"
 #include "daemon/api/resources.h"
+#include "daemon/api/routes.h"
+#include "daemon/api/services.h"
 #include "daemon/api/spec.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/json.h"
+#include "daemon/lib/log.h"
 
 enum { CHANGE_MS = 15000 };
 
@@ -27,8 +31,9 @@ struct change {
 	struct change *next;
 	struct request *request;
 	char id[ID_TEXT];
-	struct spec spec; /* of it: name, restart, start_order, limits, user, folder */
-	char *labels, *seccomp, *command, *environment; /* JSON; NULL: as they are */
+	struct spec spec; /* of it: name, restart, start_order, limits, user, folder, port */
+	char *labels, *seccomp, *command, *environment, *services; /* JSON; NULL: as they are */
+	struct route_message route; /* as it was */
 };
 
 static struct change *changes;
@@ -53,6 +58,7 @@ static void change_free(struct change *change)
 	free(change->seccomp);
 	free(change->command);
 	free(change->environment);
+	free(change->services);
 	free(change);
 }
 
@@ -62,7 +68,7 @@ static int spec_load(struct store *store, const char *id, struct spec *spec, str
 	cleanup_query sqlite3_stmt *row =
 		store_query(store, err,
 			    "SELECT name, restart, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, start_order,"
-			    " cpus, read_max, write_max, user, folder FROM containers"
+			    " cpus, read_max, write_max, user, folder, port FROM containers"
 			    " WHERE id = ? AND deleted IS NULL", "s", id);
 	int step = row == NULL ? -1 : query_step(row, err);
 
@@ -72,7 +78,7 @@ static int spec_load(struct store *store, const char *id, struct spec *spec, str
 		.restart = query_int(row, 1), .memory_max = query_int(row, 2), .swap_max = query_int(row, 3),
 		.disk_max = query_int(row, 4), .cpu_percent = query_int(row, 5), .cpu_weight = query_int(row, 6),
 		.pids_max = query_int(row, 7), .start_order = query_int(row, 8), .read_max = query_int(row, 10),
-		.write_max = query_int(row, 11),
+		.write_max = query_int(row, 11), .port = query_int(row, 14),
 	};
 	snprintf(spec->cpus, sizeof spec->cpus, "%s", query_text(row, 9));
 	snprintf(spec->name, sizeof spec->name, "%s", query_text(row, 0));
@@ -88,17 +94,37 @@ static int row_update(struct store *store, const struct change *change, struct e
 			    "UPDATE containers SET name = ?, restart = ?, memory_max = ?, swap_max = ?, disk_max = ?, cpu_percent = ?,"
 			    " cpu_weight = ?, pids_max = ?, start_order = ?, cpus = ?, read_max = ?, write_max = ?, user = ?, folder = ?,"
 			    " labels = ifnull(?, labels), seccomp = ifnull(?, seccomp), command = ifnull(?, command),"
-			    " environment = ifnull(?, environment) WHERE id = ? AND deleted IS NULL",
-			    "siiiiiiiisiisssssss", spec->name, spec->restart, spec->memory_max, spec->swap_max, spec->disk_max,
+			    " environment = ifnull(?, environment), services = ifnull(?, services), port = ?"
+			    " WHERE id = ? AND deleted IS NULL",
+			    "siiiiiiiisiisssssssis", spec->name, spec->restart, spec->memory_max, spec->swap_max, spec->disk_max,
 			    spec->cpu_percent, spec->cpu_weight, spec->pids_max, spec->start_order, spec->cpus, spec->read_max,
 			    spec->write_max, spec->user, spec->folder, change->labels, change->seccomp, change->command,
-			    change->environment, change->id);
+			    change->environment, change->services, spec->port, change->id);
 
 	if (set == -1 && err->code == EEXIST) {
 		error_field(err, "name", "the project has a container named %s already", spec->name);
 		err->code = EEXIST;
 	}
 	return set == 0 ? error_set(err, ENOENT, "there is no such container") : set == -1 ? -1 : 0;
+}
+
+/* Whether all that lead to it still have a service to lead to. */
+static int aliases_check(struct api *api, const char *id, struct error *err)
+{
+	struct route_message ignored;
+	cleanup_query sqlite3_stmt *rows = store_query(api->store, err, "SELECT id, host, service FROM aliases WHERE container = ?", "s", id);
+	int step = rows == NULL ? -1 : 1;
+
+	while (step == 1 && (step = query_step(rows, err)) == 1) {
+		if (route_fill_alias(api, query_text(rows, 0), &ignored, err) == 0)
+			continue;
+		if (err->code != EINVAL)
+			return -1;
+		error_field(err, "services", "the alias %s leads to service %s; lead it elsewhere first", query_text(rows, 1), query_text(rows, 2));
+		err->code = EEXIST;
+		return -1;
+	}
+	return step;
 }
 
 /* What the engine would be told if the row had it; whether the row takes it. */
@@ -109,8 +135,55 @@ static int message_make(struct api *api, const struct change *change, struct con
 	int result = row_update(api->store, change, err);
 	if (result == 0)
 		result = container_message_fill(api, change->id, message, err);
+	if (result == 0)
+		result = aliases_check(api, change->id, err);
 	store_rollback(api->store);
 	return result;
+}
+
+static void change_end(struct change *change, const struct error *err)
+{
+	if (err != NULL) {
+		log_error("the routes of container %s are not in force yet: %s", change->id, err->message);
+		request_fail(change->request, 503, "unavailable", NULL, "the change is stored, but the proxy does not have it yet; it takes it when it can");
+	} else {
+		container_answer(change->request, 200, change->id);
+	}
+}
+
+static void cut(const struct message *answer, const struct error *err, void *data)
+{
+	(void)answer;
+	change_end(data, err);
+	change_free(data);
+}
+
+/* New requests go where they shall; what is open to other ports ends. */
+static void routed(const struct message *answer, const struct error *err, void *data)
+{
+	struct change *change = data;
+	struct error own = ERROR_INIT;
+
+	(void)answer;
+	if (err == NULL && routes_cut(change->request->api, change->id, cut, change, &own) == 0)
+		return;
+	change_end(change, err != NULL ? err : own.code != 0 ? &own : NULL);
+	change_free(change);
+}
+
+/* 1: under way, 0: nothing to do, -1 with err. */
+static int routes_update(struct change *change, struct error *err)
+{
+	struct api *api = change->request->api;
+	struct route_message now;
+	int64_t wanted;
+
+	if (route_fill(api, change->id, &now, err) == -1 ||
+	    store_number(api->store, err, 0, &wanted, "SELECT wanted FROM containers WHERE id = ?", "s", change->id) == -1)
+		return -1;
+	if (wanted != CONTAINER_WANTED_RUNNING || memcmp(&now, &change->route, sizeof now) == 0)
+		return 0;
+	return routes_set(api, change->id, routed, change, err) == 0 ? 1 : -1;
 }
 
 static void change_answered(const struct message *answer, const struct error *err, void *data)
@@ -125,8 +198,10 @@ static void change_answered(const struct message *answer, const struct error *er
 		request_fail_host(change->request, err);
 	else if (row_update(change->request->api->store, change, &own) == -1)
 		request_fail_error(change->request, &own);
+	else if (routes_update(change, &own) == 1)
+		return;
 	else
-		container_answer(change->request, 200, change->id);
+		change_end(change, own.code == 0 ? NULL : &own);
 	change_free(change);
 }
 
@@ -150,11 +225,13 @@ static void change_begin(struct request *request, const struct spec *spec)
 	/* As the row of a new one has them: no command is "". */
 	if (spec->command != NULL)
 		change->command = json_array_size(spec->command) == 0 ? strdup("") : json_dumps(spec->command, JSON_COMPACT);
+	if (spec->services != NULL)
+		change->services = services_text(spec->services);
 	if (spec->environment != NULL)
 		change->environment = json_dumps(spec->environment, JSON_COMPACT);
 	snprintf(change->id, sizeof change->id, "%.24s", request->id);
 	changes = change;
-	if (message_make(request->api, change, &message, &err) == -1) {
+	if (route_fill(request->api, change->id, &change->route, &err) == -1 || message_make(request->api, change, &message, &err) == -1) {
 		request_fail_error(request, &err);
 		change_free(change);
 	} else if (peer_ask(request->api->engine, MESSAGE_CONTAINER_CHANGE, &message, sizeof message, -1, CHANGE_MS, change_answered,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * container: one container's row: as JSON, as the frames for engine and gate, and what is wanted of it.
+ * container: one container's row: as JSON, as the frame for the engine, and what is wanted of it.
  */
 #include "daemon/api/container.h"
 
@@ -59,6 +59,25 @@ static json_t *limits_json(sqlite3_stmt *row)
 	return limits;
 }
 
+/* As the client gave them, each with its URL. */
+static json_t *services_shown(struct request *request, sqlite3_stmt *row)
+{
+	json_t *list = json_loads(query_text(row, 35), 0, NULL), *service;
+	char url[384], port[8];
+	size_t i;
+
+	json_array_foreach(list, i, service) {
+		const char *name = json_string_value(json_object_get(service, "name"));
+		snprintf(port, sizeof port, "%d", (int)json_integer_value(json_object_get(service, "port")));
+		snprintf(url, sizeof url, "https://%s-%s-%s.%s/", query_text(row, 1), query_text(row, 0), name == NULL ? port : name,
+			 request->api->cfg.domain);
+		json_object_set_new(service, "url", json_string(url));
+		if (name == NULL)
+			json_object_set_new(service, "name", json_null());
+	}
+	return list;
+}
+
 json_t *container_json(struct request *request, sqlite3_stmt *row)
 {
 	char ipv4[INET_ADDRSTRLEN], ipv6[INET6_ADDRSTRLEN] = "", url[384];
@@ -85,6 +104,7 @@ json_t *container_json(struct request *request, sqlite3_stmt *row)
 	json_object_set_new(body, "ipv4", json_string(ipv4));
 	json_object_set_new(body, "ipv6", json_string(ipv6));
 	json_object_set_new(body, "port", json_integer(query_int(row, 10)));
+	json_object_set_new(body, "services", services_shown(request, row));
 	json_object_set_new(body, "command",
 			    *query_text(row, 11) == '\0' ? json_null() : json_loads(query_text(row, 11), 0, NULL));
 	json_object_set_new(body, "environment", json_loads(query_text(row, 12), 0, NULL));
@@ -151,23 +171,6 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 	    defaults_load(api->store, query_text(row, 4), &config, err) == -1)
 		return -1;
 	return defaults_fill(config, command, environment, message, err);
-}
-
-int container_route_fill(struct api *api, const char *id, struct route_message *message, struct error *err)
-{
-	/* Also for tombstones: their route has to go. */
-	cleanup_query sqlite3_stmt *row = store_query(
-		api->store, err, "SELECT project, ipv4, port FROM containers WHERE id = ? AND project IS NOT NULL", "s", id);
-	int step = row == NULL ? -1 : query_step(row, err);
-
-	if (step == -1)
-		return -1;
-	if (step == 0)
-		return error_set(err, ENOENT, "there is no such container");
-	*message = (struct route_message){ .ipv4 = htonl((uint32_t)query_int(row, 1)),
-					   .port = (uint16_t)query_int(row, 2) };
-	snprintf(message->label, sizeof message->label, "%.24s-%.24s", query_text(row, 0), id);
-	return 0;
 }
 
 bool container_host_goes_down(struct request *request)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * container: one container's row: as JSON, as the frames for engine and gate, and what
- * is wanted of it.
+ * container: one container's row: as JSON, as the frame for the engine, and what is
+ * wanted of it.
  */
 #ifndef BULKHEAD_CONTAINERS_H
 #define BULKHEAD_CONTAINERS_H
@@ -21,7 +21,7 @@ struct error;
 	" c.command, c.environment, c.memory_max, c.swap_max, c.disk_max, c.cpu_percent, c.cpu_weight, c.pids_max," \
 	" c.merge, c.created, ifnull(r.state, -1), ifnull(r.message, ''), ifnull(r.start_ms, 0)," \
 	" ifnull(r.exit_status, 0), i.name, c.user, c.folder, c.restart, c.labels, c.start_order, c.cpus," \
-	" c.read_max, c.write_max, c.seccomp" \
+	" c.read_max, c.write_max, c.seccomp, c.services" \
 	" FROM containers c JOIN projects p ON p.id = c.project JOIN images i ON i.id = c.image" \
 	" LEFT JOIN temp.runtime r ON r.id = c.id WHERE c.deleted IS NULL AND"
 
@@ -47,9 +47,6 @@ bool container_host_goes_down(struct request *request);
 
 /* Fills the engine's frame from the store. ENOENT: no such container, or it has its tombstone. */
 int container_message_fill(struct api *api, const char *id, struct container_message *message, struct error *err);
-
-/* The frame of its route. */
-int container_route_fill(struct api *api, const char *id, struct route_message *message, struct error *err);
 
 /* How the API spells a state; -1: not known yet. */
 const char *container_state_name(int64_t state, bool wanted);

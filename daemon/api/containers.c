@@ -19,6 +19,7 @@
 #include "daemon/api/removal.h"
 #include "daemon/api/resources.h"
 #include "daemon/api/runtime.h"
+#include "daemon/api/services.h"
 #include "daemon/api/spec.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
@@ -96,7 +97,7 @@ static int image_apply(struct store *store, const char *image, struct spec *spec
 /* What an exported container takes along, where the body says nothing else. */
 static int settings_apply(struct request *request, const char *image, struct spec *spec, struct error *err)
 {
-	static const char *const keys[] = { "limits", "restart", "labels", "start_order", "seccomp", "port" };
+	static const char *const keys[] = { "limits", "restart", "labels", "start_order", "seccomp", "port", "services" };
 	cleanup_query sqlite3_stmt *row = store_query(request->api->store, err, "SELECT settings FROM images WHERE id = ?", "s", image);
 	int step = row == NULL ? -1 : query_step(row, err);
 
@@ -120,23 +121,24 @@ static int container_insert(struct request *request, const struct spec *spec, co
 	cleanup_free char *labels = spec->labels == NULL ? strdup("{}") : json_dumps(spec->labels, JSON_COMPACT);
 	cleanup_json json_t *whole = confinement_whole(spec->seccomp);
 	cleanup_free char *seccomp = whole == NULL ? NULL : json_dumps(whole, JSON_COMPACT);
+	cleanup_free char *services = services_text(spec->services);
 	struct allocation allocation;
 
-	if (command == NULL || environment == NULL || labels == NULL || seccomp == NULL)
+	if (command == NULL || environment == NULL || labels == NULL || seccomp == NULL || services == NULL)
 		return error_set(err, ENOMEM, "no memory for a container");
 	if (allocate(store, &request->api->cfg.container_pool, id, time_now_ms(), &allocation, err) == -1)
 		return -1;
 	if (store_do(store, err,
 		      "INSERT INTO containers (id, project, name, image, wanted, id_base, ipv4, ipv6, port, command,"
 		      " environment, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, merge, created, user,"
-		      " folder, restart, labels, start_order, cpus, read_max, write_max, seccomp)"
-		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, nullif(?, ''), nullif(?, ''), ?, ?, ?, ?, ?, ?, ?)",
-		      "ssssiiibissiiiiiiissisisiis", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
+		      " folder, restart, labels, start_order, cpus, read_max, write_max, seccomp, services)"
+		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, nullif(?, ''), nullif(?, ''), ?, ?, ?, ?, ?, ?, ?, ?)",
+		      "ssssiiibissiiiiiiissisisiiss", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
 		      (int64_t)allocation.id_base, (int64_t)allocation.ipv4, allocation.ipv6, sizeof allocation.ipv6,
 		      spec->port, command, environment, spec->memory_max, spec->swap_max, spec->disk_max, spec->cpu_percent,
 		      spec->cpu_weight, spec->pids_max, time_now_ms(), spec->user, spec->folder,
 		      spec->restart, labels, spec->start_order, spec->cpus, spec->read_max, spec->write_max,
-		      seccomp) == -1) {
+		      seccomp, services) == -1) {
 		if (err->code == EEXIST) {
 			error_field(err, "name", "the project has a container named %s already", spec->name);
 			err->code = EEXIST;
@@ -258,9 +260,11 @@ void containers_delete(struct request *request)
 			    "UPDATE containers SET deleted = ifnull(deleted, ?), wanted = 0 WHERE id = ? AND revoked IS NULL"
 			    " AND project IN (SELECT id FROM projects WHERE" SCOPE_SQL("realm") ")",
 			    "is" SCOPE_TYPES, time_now_ms(), request->id, SCOPE_VALUES(request));
-	/* Its snapshots go with it. */
-	if (set > 0 && (store_do(store, &err, "UPDATE snapshots SET deleted = ? WHERE container = ? AND deleted IS NULL", "is",
-				 time_now_ms(), request->id) == -1 || store_commit(store, &err) == -1))
+	/* Its snapshots and aliases go with it. */
+	if (set > 0 && (store_do(store, &err, "DELETE FROM aliases WHERE container = ?", "s", request->id) == -1 ||
+			store_do(store, &err, "UPDATE snapshots SET deleted = ? WHERE container = ? AND deleted IS NULL", "is",
+				 time_now_ms(), request->id) == -1 ||
+			store_commit(store, &err) == -1))
 		set = -1;
 	if (set <= 0)
 		store_rollback(store);

@@ -64,9 +64,10 @@ static json_t *settings_json(sqlite3_stmt *row)
 	limit_set(limits, "pids_max", query_int(row, 8), 0);
 	limit_set(limits, "io_read_max", query_int(row, 9), 0);
 	limit_set(limits, "io_write_max", query_int(row, 10), 0);
-	return json_pack("{s:o, s:s, s:o, s:I, s:o, s:I}", "limits", limits, "restart", spec_restart_name(query_int(row, 11)), "labels",
+	return json_pack("{s:o, s:s, s:o, s:I, s:o, s:I, s:o}", "limits", limits, "restart", spec_restart_name(query_int(row, 11)), "labels",
 			 json_loads(query_text(row, 12), 0, NULL), "start_order", (json_int_t)query_int(row, 13), "seccomp",
-			 json_loads(query_text(row, 14), 0, NULL), "port", (json_int_t)query_int(row, 2));
+			 json_loads(query_text(row, 14), 0, NULL), "port", (json_int_t)query_int(row, 2), "services",
+			 json_loads(query_text(row, 16), 0, NULL));
 }
 
 /* Takes the reference. */
@@ -126,7 +127,7 @@ fail:
 
 #define SELECT(state) \
 	"SELECT c.id, " state ", c.port, c.memory_max, c.swap_max, c.disk_max, c.cpu_percent, c.cpu_weight, c.pids_max, c.read_max," \
-	" c.write_max, c.restart, c.labels, c.start_order, c.seccomp, p.realm FROM containers c JOIN projects p ON p.id = c.project"
+	" c.write_max, c.restart, c.labels, c.start_order, c.seccomp, p.realm, c.services FROM containers c JOIN projects p ON p.id = c.project"
 
 void containers_export(struct request *request)
 {

@@ -13,6 +13,7 @@
 #include "daemon/api/peer.h"
 #include "daemon/api/removal.h"
 #include "daemon/api/request.h"
+#include "daemon/api/routes.h"
 #include "daemon/api/runtime.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
@@ -94,7 +95,6 @@ static void rules_answered(const struct message *answer, const struct error *err
 void lifecycle_begin(struct api *api, const char *id, struct request *request, unsigned int status, bool wait)
 {
 	static struct container_message message; /* large */
-	struct route_message route;
 	struct error err = ERROR_INIT;
 
 	struct operation *operation = operation_new(api, id, request);
@@ -103,9 +103,7 @@ void lifecycle_begin(struct api *api, const char *id, struct request *request, u
 	operation->status = status;
 	operation->open = 1; /* this function */
 	runtime_set(api->store, id, CONTAINER_STATE_STARTING, "");
-	if (container_route_fill(api, id, &route, &err) == 0 &&
-	    peer_ask(api->gate, MESSAGE_ROUTE_SET, &route, sizeof route, -1, OPERATION_ROUTE_MS, start_routed, operation,
-		     &err) == 0)
+	if (routes_set(api, id, start_routed, operation, &err) == 0)
 		operation->open++;
 	else
 		log_error("cannot set the route of container %s: %s", id, err.message);
@@ -155,8 +153,7 @@ void lifecycle_end(struct api *api, const char *id, struct request *request, int
 	struct operation *operation = operation_new(api, id, request);
 	if (operation == NULL)
 		return;
-	if (container_route_fill(api, id, &route, &err) == -1 ||
-	    peer_ask(api->gate, MESSAGE_ROUTE_DELETE, &route, sizeof route, -1, OPERATION_ROUTE_MS, unrouted, NULL, &err) == -1)
+	if (route_fill(api, id, &route, &err) == -1 || routes_forget(api, route.label, unrouted, NULL, &err) == -1)
 		log_error("cannot remove the route of container %s: %s", id, err.message);
 	memcpy(message.id, operation->id, sizeof message.id);
 	if (peer_ask(api->engine, MESSAGE_CONTAINER_STOP, &message, sizeof message, -1, timeout_ms + OPERATION_STOP_MARGIN_MS,

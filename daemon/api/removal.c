@@ -12,6 +12,7 @@
 #include "daemon/api/operation.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/request.h"
+#include "daemon/api/routes.h"
 #include "daemon/api/runtime.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
@@ -127,7 +128,7 @@ int removal_begin(struct api *api, const char *id, struct request *request)
 	if (operation == NULL)
 		return -1;
 	runtime_reaping(api->store, id, true);
-	if (container_route_fill(api, id, &route, &err) == 0 &&
+	if (route_fill(api, id, &route, &err) == 0 &&
 	    peer_ask(api->gate, MESSAGE_ROUTE_DELETE, &route, sizeof route, -1, OPERATION_ROUTE_MS, removal_unrouted,
 		     operation, &err) == 0)
 		return 0;

@@ -23,6 +23,8 @@ request_handler realms_firewall, realms_firewall_set, projects_firewall, project
 	containers_firewall_set, containers_firewall_effective, containers_firewall_test;
 request_handler address_sets_list, address_sets_create, address_sets_show, address_sets_change, address_sets_delete,
 	address_sets_addresses, address_sets_addresses_head, address_sets_addresses_set;
+request_handler host_certificate, host_certificate_set;
+request_handler aliases_list, aliases_create, aliases_show, aliases_change, aliases_delete;
 request_handler files_show, files_put_head, files_put, files_delete;
 
 /*

@@ -13,6 +13,8 @@ const struct api_route api_routes[] = {
 	{ METHOD_GET, V1 "openapi.yaml", CALLER_READER, true, false, ROUTE_BODY_NONE, "", openapi_show },
 	{ METHOD_GET, V1 "metrics", CALLER_READER, false, false, ROUTE_BODY_NONE, "", metrics_show },
 	{ METHOD_GET, V1 "host", CALLER_READER, false, true, ROUTE_BODY_NONE, "", host_show },
+	{ METHOD_GET, V1 "host/certificate", CALLER_READER, false, true, ROUTE_BODY_NONE, "", host_certificate },
+	{ METHOD_PUT, V1 "host/certificate", CALLER_ADMIN, false, true, ROUTE_BODY_JSON, "", host_certificate_set },
 	{ METHOD_GET, V1 "host/access", CALLER_READER, false, true, ROUTE_BODY_NONE, "", host_access },
 	{ METHOD_PUT, V1 "host/access", CALLER_ADMIN, false, true, ROUTE_BODY_JSON, " revert_after force ", host_access_set },
 	{ METHOD_POST, V1 "host/access/confirm", CALLER_ADMIN, false, true, ROUTE_BODY_NONE, "", host_access_confirm },
@@ -39,6 +41,12 @@ const struct api_route api_routes[] = {
 	{ METHOD_PUT, V1 "address-sets/*/addresses", CALLER_ADMIN, false, false, ROUTE_BODY_FILE, "", address_sets_addresses_set,
 	  address_sets_addresses_head },
 	{ METHOD_DELETE, V1 "address-sets/*", CALLER_ADMIN, false, false, ROUTE_BODY_NONE, "", address_sets_delete },
+
+	{ METHOD_GET, V1 "aliases", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE " realm project container ", aliases_list },
+	{ METHOD_POST, V1 "aliases", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", aliases_create },
+	{ METHOD_GET, V1 "aliases/*", CALLER_READER, false, false, ROUTE_BODY_NONE, "", aliases_show },
+	{ METHOD_PATCH, V1 "aliases/*", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", aliases_change },
+	{ METHOD_DELETE, V1 "aliases/*", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, "", aliases_delete },
 
 	{ METHOD_GET, V1 "projects", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE " realm ", projects_list },
 	{ METHOD_POST, V1 "projects", CALLER_OPERATOR, false, false, ROUTE_BODY_JSON, "", projects_create },

@@ -9,6 +9,7 @@
 
 #include "daemon/api/confinement.h"
 #include "daemon/api/revival.h"
+#include "daemon/api/services.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/json.h"
 #include "daemon/lib/protocol.h"
@@ -212,6 +213,14 @@ static int program_check(const struct spec *spec, struct error *err)
 	return 0;
 }
 
+static int services_check(json_t *services, struct error *err)
+{
+	struct route_service list[ROUTE_SERVICES_MAX];
+	uint16_t count;
+
+	return services_read(services, list, &count, err);
+}
+
 int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 {
 	json_t *limits = NULL;
@@ -226,6 +235,7 @@ int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 		{ "environment", JSON_KIND_OBJECT, false, 0, 0, &spec.environment, NULL },
 		{ "limits", JSON_KIND_OBJECT, false, 0, 0, &limits, NULL },
 		{ "port", JSON_KIND_INTEGER, false, 1, 65535, &spec.port, NULL },
+		{ "services", JSON_KIND_ARRAY, false, 0, ROUTE_SERVICES_MAX, &spec.services, NULL },
 		{ "user", JSON_KIND_STRING, false, 1, USER_TEXT - 1, spec.user, NULL },
 		{ "cwd", JSON_KIND_STRING, false, 1, FOLDER_TEXT - 1, spec.folder, NULL },
 		{ "restart", JSON_KIND_STRING, false, 1, sizeof restart - 1, restart, NULL },
@@ -236,7 +246,7 @@ int spec_read(json_t *body, struct spec *ret_spec, struct error *err)
 
 	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 || labels_check(spec.labels, err) == -1 ||
 	    name_check(spec.name, "name", err) == -1 || confinement_check(spec.seccomp, err) == -1 || limits_read(limits, &spec, &swap, err) == -1 ||
-	    program_check(&spec, err) == -1)
+	    program_check(&spec, err) == -1 || services_check(spec.services, err) == -1)
 		return -1;
 	/* As much swap as memory, unless said otherwise. */
 	if (!swap)
@@ -261,6 +271,8 @@ int spec_change(json_t *body, struct spec *spec, struct error *err)
 		{ "labels", JSON_KIND_OBJECT, false, 0, 0, &changed.labels, NULL },
 		{ "start_order", JSON_KIND_INTEGER, false, 0, START_ORDER_MAX, &changed.start_order, NULL },
 		{ "seccomp", JSON_KIND_OBJECT, false, 0, 0, &changed.seccomp, NULL },
+		{ "port", JSON_KIND_INTEGER, false, 1, 65535, &changed.port, NULL },
+		{ "services", JSON_KIND_ARRAY, false, 0, ROUTE_SERVICES_MAX, &changed.services, NULL },
 		/* Empty ones: as the image says, again. */
 		{ "command", JSON_KIND_ARRAY, false, 0, COMMAND_WORDS_MAX, &changed.command, NULL },
 		{ "environment", JSON_KIND_OBJECT, false, 0, 0, &changed.environment, NULL },
@@ -270,7 +282,7 @@ int spec_change(json_t *body, struct spec *spec, struct error *err)
 
 	if (json_read(body, "", fields, sizeof fields / sizeof fields[0], err) == -1 || labels_check(changed.labels, err) == -1 ||
 	    name_check(changed.name, "name", err) == -1 || confinement_check(changed.seccomp, err) == -1 || limits_read(limits, &changed, &swap, err) == -1 ||
-	    program_check(&changed, err) == -1)
+	    program_check(&changed, err) == -1 || services_check(changed.services, err) == -1)
 		return -1;
 	if (restart[0] != '\0')
 		changed.restart = restart_parse(restart);

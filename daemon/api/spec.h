@@ -26,6 +26,7 @@ struct spec {
 	int64_t read_max, write_max;            /* bytes a second; 0: no limit */
 	int64_t restart;                        /* enum revival_policy */
 	int64_t port;                           /* 0: as the image says */
+	json_t *services;                       /* borrowed as well; services.h */
 	char user[USER_TEXT], folder[FOLDER_TEXT]; /* "": as the image says */
 	int64_t memory_max, swap_max, disk_max; /* bytes; 0: no limit (swap_max 0: no swap) */
 	int64_t cpu_percent, cpu_weight, pids_max;

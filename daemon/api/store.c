@@ -98,6 +98,13 @@ static const char *const migrations[] = {
 	" id TEXT PRIMARY KEY, realm TEXT NOT NULL REFERENCES realms(id), name TEXT NOT NULL, comment TEXT NOT NULL,"
 	" version INTEGER NOT NULL, addresses BLOB NOT NULL, ipv4 INTEGER NOT NULL, ipv6 INTEGER NOT NULL, created INTEGER NOT NULL,"
 	" UNIQUE (realm, name)) STRICT;",
+	/* services: JSON (services.h). service of an alias: name or port of one, '': the container's default. */
+	"ALTER TABLE containers ADD COLUMN services TEXT NOT NULL DEFAULT '[]';"
+	"CREATE TABLE aliases ("
+	" id TEXT PRIMARY KEY, realm TEXT NOT NULL REFERENCES realms(id), host TEXT NOT NULL UNIQUE,"
+	" container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE, service TEXT NOT NULL, enabled INTEGER NOT NULL,"
+	" created INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX aliases_container ON aliases (container);",
 };
 
 static int store_error(sqlite3 *db, struct error *err)

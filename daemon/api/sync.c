@@ -13,6 +13,7 @@
 #include "daemon/api/container.h"
 #include "daemon/api/firewall.h"
 #include "daemon/api/peer.h"
+#include "daemon/api/routes.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -169,6 +170,7 @@ static int rules_tell(struct sync *sync, struct error *err)
 	return sync_tell(sync, MESSAGE_RULES, &rules, sizeof rules, fd, id, err);
 }
 
+/* No end of its own: the aliases follow, and are counted on. */
 static int route_tell(struct sync *sync, struct error *err)
 {
 	struct route_message route = { 0 };
@@ -176,7 +178,31 @@ static int route_tell(struct sync *sync, struct error *err)
 
 	int next = sync_next(sync, "SELECT id FROM containers WHERE deleted IS NULL AND wanted = 1 AND id > ? ORDER BY id LIMIT 1",
 			     id, sizeof id, err);
-	if (next == -1 || (next == 1 && container_route_fill(sync->api, id, &route, err) == -1))
+	if (next == 0)
+		sync->last[0] = '\0';
+	if (next != 1)
+		return next;
+	if (route_fill(sync->api, id, &route, err) == -1)
+		return -1;
+	return sync_tell(sync, MESSAGE_ROUTE_SYNC, &route, sizeof route, -1, id, err);
+}
+
+static int alias_tell(struct sync *sync, struct error *err)
+{
+	struct route_message route = { 0 };
+	char id[ID_TEXT];
+
+	int next = sync_next(sync, "SELECT a.id FROM aliases a JOIN containers c ON c.id = a.container WHERE a.enabled = 1 AND c.deleted IS NULL"
+				   " AND c.wanted = 1 AND a.id > ? ORDER BY a.id LIMIT 1", id, sizeof id, err);
+	if (next == 1 && route_fill_alias(sync->api, id, &route, err) == -1) {
+		if (err->code != EINVAL)
+			return -1;
+		/* A row that makes no sense must not keep all others from being told. */
+		log_error("alias %s leads nowhere: %s", id, err->message);
+		snprintf(sync->last, sizeof sync->last, "%s", id);
+		return 1;
+	}
+	if (next == -1)
 		return -1;
 	if (next == 0)
 		route.count = sync->count;
@@ -184,7 +210,7 @@ static int route_tell(struct sync *sync, struct error *err)
 }
 
 static sync_part *const engine_parts[] = { hello_tell, access_tell, image_tell, address_set_tell, rules_tell, snapshot_tell, container_tell, NULL };
-static sync_part *const gate_parts[] = { hello_tell, route_tell, NULL };
+static sync_part *const gate_parts[] = { hello_tell, route_tell, alias_tell, NULL };
 
 static void sync_wait(struct sync *sync, int64_t ms)
 {

@@ -27,16 +27,29 @@ static pid_t supervisor_pid(struct error *err)
 	return (pid_t)pid;
 }
 
-/* True for a child of parent whose words are "bulkheadd" and name; with name NULL for the supervisor: one word. */
-static bool process_is(pid_t pid, pid_t parent, const char *name)
+/* What can be killed, by its words: all of them, or those that it begins with. */
+static const struct target {
+	const char *name, *first, *second;
+	bool whole;
+	bool of_init; /* not of the supervisor */
+} targets[] = {
+	{ "api", "bulkheadd", "api", true, false },
+	{ "engine", "bulkheadd", "engine", true, false },
+	{ "gate", "bulkheadd", "gate", true, false },
+	{ "names", "bulkheadd", "names", true, false },
+	{ "daemon", "/usr/bin/bulkheadd", NULL, true, true },
+	{ "proxy", "/usr/sbin/haproxy", NULL, false, true }, /* its master: the worker ends with it */
+};
+
+static bool process_is(pid_t pid, pid_t parent, const struct target *target)
 {
-	char path[64], wanted[32];
+	char path[64], wanted[64];
 	cleanup_free char *stat = NULL, *words = NULL;
 	struct error err = ERROR_INIT;
 	size_t size = 0;
 
-	int wanted_size = name == NULL ? snprintf(wanted, sizeof wanted, "/usr/bin/bulkheadd")
-				       : snprintf(wanted, sizeof wanted, "bulkheadd%c%s", '\0', name);
+	int wanted_size = target->second == NULL ? snprintf(wanted, sizeof wanted, "%s", target->first)
+						 : snprintf(wanted, sizeof wanted, "%s%c%s", target->first, '\0', target->second);
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
 	if (file_read(path, 4096, &stat, NULL, &err) == -1)
 		return false;
@@ -47,15 +60,16 @@ static bool process_is(pid_t pid, pid_t parent, const char *name)
 	const char *at = strrchr(stat, ')');
 	if (at == NULL || strlen(at) < 5 || strtol(at + 4, NULL, 10) != parent)
 		return false;
-	return size == (size_t)wanted_size + 1 && memcmp(words, wanted, size) == 0;
+	size_t needed = (size_t)wanted_size + 1;
+	return (target->whole ? size == needed : size >= needed) && memcmp(words, wanted, needed) == 0;
 }
 
 /* The order matters: a descriptor first, then the look whether it is the process meant. 1: killed, 0: another one. */
-static int process_kill(pid_t pid, pid_t parent, const char *name, struct error *err)
+static int process_kill(pid_t pid, pid_t parent, const struct target *target, struct error *err)
 {
 	cleanup_fd int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-	if (fd == -1 || !process_is(pid, parent, name))
+	if (fd == -1 || !process_is(pid, parent, target))
 		return 0;
 	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == -1)
 		return error_errno(err, "cannot kill process %d", (int)pid);
@@ -64,27 +78,26 @@ static int process_kill(pid_t pid, pid_t parent, const char *name, struct error 
 
 int role_kill(const char *name, struct error *err)
 {
-	bool daemon = strcmp(name, "daemon") == 0;
+	const struct target *target = NULL;
 	int done = 0;
 
-	if (!daemon && strcmp(name, "api") != 0 && strcmp(name, "engine") != 0 && strcmp(name, "gate") != 0 && strcmp(name, "names") != 0)
-		return error_set(err, EINVAL, "the roles are api, engine, gate, names; or daemon for all; not %.32s", name);
-	pid_t supervisor = supervisor_pid(err);
-	if (supervisor == -1)
+	for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
+		if (strcmp(name, targets[i].name) == 0)
+			target = &targets[i];
+	if (target == NULL)
+		return error_set(err, EINVAL, "the roles are api, engine, gate, names; daemon for all of them, proxy for HAProxy; not %.32s", name);
+	pid_t parent = target->of_init ? 1 : supervisor_pid(err);
+	if (parent == -1)
 		return -1;
-	if (daemon) {
-		done = process_kill(supervisor, 1, NULL, err);
-	} else {
-		DIR *dir = opendir("/proc");
-		if (dir == NULL)
-			return error_errno(err, "cannot read /proc");
-		for (struct dirent *entry; done == 0 && (entry = readdir(dir)) != NULL;) {
-			long pid = strtol(entry->d_name, NULL, 10);
-			if (pid > 1)
-				done = process_kill((pid_t)pid, supervisor, name, err);
-		}
-		closedir(dir);
+	DIR *dir = opendir("/proc");
+	if (dir == NULL)
+		return error_errno(err, "cannot read /proc");
+	for (struct dirent *entry; done == 0 && (entry = readdir(dir)) != NULL;) {
+		long pid = strtol(entry->d_name, NULL, 10);
+		if (pid > 1)
+			done = process_kill((pid_t)pid, parent, target, err);
 	}
+	closedir(dir);
 	if (done == 0)
 		return error_set(err, ESRCH, "%s does not run just now; it is being started", name);
 	return done == -1 ? -1 : 0;

@@ -8,9 +8,9 @@
 struct error;
 
 /*
- * Kills (SIGKILL) api, engine or gate, which the supervisor starts again, or
- * daemon: the supervisor itself, which init starts again with all roles.
- * Containers go on. EINVAL: no such role; ESRCH: it does not run just now.
+ * Kills (SIGKILL) api, engine, gate or names, which the supervisor starts again, or
+ * daemon: the supervisor itself, which init starts again with all roles; or proxy:
+ * HAProxy, likewise. Containers go on. EINVAL: no such role; ESRCH: it does not run just now.
  */
 int role_kill(const char *name, struct error *err);
 

@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 #include "daemon/engine/admin.h"
+#include "daemon/engine/certificate.h"
 #include "daemon/engine/adopt.h"
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/confine.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/element.h"
 #include "daemon/engine/firewall.h"
+#include "daemon/engine/flow.h"
 #include "daemon/engine/foreign.h"
 #include "daemon/engine/governor.h"
 #include "daemon/engine/inquiry.h"
@@ -204,6 +206,20 @@ static void container_freeze(const struct message *message)
 	reply_now(message->serial, result, &err);
 }
 
+static void container_cut(const struct message *message)
+{
+	const struct container_cut_message *cut = message->payload;
+	const struct container *c = container_find(cut->id);
+	struct error err = ERROR_INIT;
+	int result = 0;
+
+	if (cut->kept_count > CUT_KEPT_MAX)
+		result = error_set(&err, EBADMSG, "more ports than a container's URLs lead to");
+	else if (c != NULL) /* what does not run has no connections */
+		result = flow_cut(c->message.ipv4, c->message.ipv6, cut->kept, cut->kept_count, &err);
+	reply_now(message->serial, result, &err);
+}
+
 static void image_sync(const struct message *message)
 {
 	struct error err = ERROR_INIT;
@@ -301,6 +317,15 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_SNAPSHOT_SYNC:
 		truth_snapshot(message->payload);
 		return;
+	case MESSAGE_CERTIFICATE:
+		certificate_store(message);
+		return;
+	case MESSAGE_CERTIFICATE_SHOW:
+		certificate_show(message);
+		return;
+	case MESSAGE_CONTAINER_CUT:
+		container_cut(message);
+		return;
 	case MESSAGE_CONTAINER_FREEZE:
 		container_freeze(message);
 		return;
@@ -321,6 +346,9 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_IMAGE_CONTENT:
 	case MESSAGE_USAGE_REPLY:
 	case MESSAGE_RULES_COUNT_REPLY:
+	case MESSAGE_CERTIFICATE_REPLY:
+	case MESSAGE_CERTIFICATE_TRY:
+	case MESSAGE_CERTIFICATE_USE:
 	case MESSAGE_NAME_ASK:
 	case MESSAGE_NAME_VERDICT:
 	case MESSAGE_NAME_FOUND:

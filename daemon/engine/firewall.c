@@ -147,6 +147,7 @@ static const char ruleset[] =
 	"mld-listener-query } accept\n"
 	"add rule inet bulkhead input udp sport 67 udp dport 68 accept\n"
 	"add rule inet bulkhead input tcp dport { 80, 443 } jump web\n"
+	"add rule inet bulkhead input udp dport 443 jump web\n"
 	"add rule inet bulkhead input tcp dport %2$u jump ssh\n"
 
 	/* One source alone, or one network of IPv6, cannot take all of the host's connections. What goes past here is dropped. */

@@ -27,14 +27,24 @@ struct found {
 	struct inet_diag_sockid ids[FLOW_BATCH];
 	uint8_t states[FLOW_BATCH];
 	size_t count;
+	const uint16_t *kept; /* ports that are left out, host byte order */
+	size_t kept_count;
 };
+
+static bool is_kept(const struct found *found, uint16_t port)
+{
+	for (size_t i = 0; i < found->kept_count; i++)
+		if (found->kept[i] == port)
+			return true;
+	return false;
+}
 
 static int found_cb(const struct nlmsghdr *header, void *data)
 {
 	struct found *found = data;
 	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
 
-	if (mnl_nlmsg_get_payload_len(header) >= sizeof *message && found->count < FLOW_BATCH) {
+	if (mnl_nlmsg_get_payload_len(header) >= sizeof *message && found->count < FLOW_BATCH && !is_kept(found, ntohs(message->id.idiag_dport))) {
 		found->states[found->count] = message->idiag_state;
 		found->ids[found->count++] = message->id;
 	}
@@ -89,12 +99,15 @@ static int socket_end(uint8_t family, const struct inet_diag_sockid *id, struct 
 	return netlink_talk(NETLINK_SOCK_DIAG, header, header->nlmsg_len, 1, NULL, NULL, err);
 }
 
-static int family_end(uint8_t family, const void *address, uint8_t length, unsigned *count, struct error *err)
+static int family_end(uint8_t family, const void *address, uint8_t length, const uint16_t *kept, size_t kept_count, unsigned *count,
+		      struct error *err)
 {
 	struct found *found = malloc(sizeof *found);
 
 	if (found == NULL)
 		return error_set(err, ENOMEM, "no memory for a list of sockets");
+	found->kept = kept;
+	found->kept_count = kept_count;
 	int result = 0;
 	for (int round = 0; round < FLOW_ROUNDS; round++) {
 		result = sockets_list(family, address, length, found, err);
@@ -118,10 +131,19 @@ int flow_destroy(uint32_t ipv4, const uint8_t ipv6[16], unsigned *ret_count, str
 {
 	unsigned count = 0;
 
-	if (family_end(AF_INET, &ipv4, 4, &count, err) == -1 || family_end(AF_INET6, ipv6, 16, &count, err) == -1)
+	if (family_end(AF_INET, &ipv4, 4, NULL, 0, &count, err) == -1 || family_end(AF_INET6, ipv6, 16, NULL, 0, &count, err) == -1)
 		return error_wrap(err, "cannot end the connections to a container");
 	if (ret_count != NULL)
 		*ret_count = count;
+	return 0;
+}
+
+int flow_cut(uint32_t ipv4, const uint8_t ipv6[16], const uint16_t *kept, size_t count, struct error *err)
+{
+	unsigned ended = 0;
+
+	if (family_end(AF_INET, &ipv4, 4, kept, count, &ended, err) == -1 || family_end(AF_INET6, ipv6, 16, kept, count, &ended, err) == -1)
+		return error_wrap(err, "cannot end the connections to ports of a container");
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #ifndef BULKHEAD_FLOW_H
 #define BULKHEAD_FLOW_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/lib/rule.h"
@@ -18,6 +19,9 @@ struct error;
  * the firewall is closed, so that no new one comes up. ret_count may be NULL.
  */
 int flow_destroy(uint32_t ipv4, const uint8_t ipv6[16], unsigned *ret_count, struct error *err);
+
+/* The same, but for those to the count ports in kept (host byte order): new ones may come up meanwhile. */
+int flow_cut(uint32_t ipv4, const uint8_t ipv6[16], const uint16_t *kept, size_t count, struct error *err);
 
 /* Forgets tracked connections from and to the two addresses. */
 int flow_forget(uint32_t ipv4, const uint8_t ipv6[16], struct error *err);

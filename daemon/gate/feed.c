@@ -16,7 +16,7 @@
 #define FEED_MAP "virt@routes"
 
 enum {
-	FEED_LINE_MAX = LABEL_TEXT + INET_ADDRSTRLEN + 16,
+	FEED_LINE_MAX = ROUTE_KEY_TEXT + ROUTE_VALUE_TEXT + 2,
 	FEED_CHUNK = 8 * 1024, /* bytes of one payload; HAProxy takes up to tune.bufsize, 16 KiB */
 	FEED_WAIT_MS = 3000,   /* an asker waits this long for HAProxy to come back */
 	FEED_SWEEP_MS = 250,
@@ -33,6 +33,8 @@ struct waiter {
 	uint64_t change;     /* the table's state that answers it */
 	int64_t deadline_ms;
 	enum waiter_kind kind;
+	unsigned open;       /* its commands that HAProxy has not answered, and who makes them */
+	bool lost;           /* one of them may not have been taken, or could not be sent */
 };
 
 struct feed {
@@ -68,7 +70,7 @@ static struct waiter *waiter_new(struct feed *feed, enum waiter_kind kind, uint6
 		return NULL;
 	}
 	*waiter = (struct waiter){ .feed = feed, .serial = serial, .change = feed->change + 1, .kind = kind,
-				   .deadline_ms = clock_ms() + FEED_WAIT_MS };
+				   .deadline_ms = clock_ms() + FEED_WAIT_MS, .open = 1, .lost = !feed->current };
 	return waiter;
 }
 
@@ -116,42 +118,73 @@ static bool waiter_removes(const struct waiter *waiter, int64_t unused)
 	return waiter->kind == WAITER_REMOVE;
 }
 
-static void route_value(const struct route *route, char text[INET_ADDRSTRLEN + 8])
+/* All commands of a change are answered. */
+static void change_step(struct waiter *waiter)
 {
-	char address[INET_ADDRSTRLEN];
-	struct in_addr in = { .s_addr = route->ipv4 };
-
-	inet_ntop(AF_INET, &in, address, sizeof address);
-	snprintf(text, INET_ADDRSTRLEN + 8, "%s:%u", address, route->port);
+	if (--waiter->open > 0)
+		return;
+	if (waiter->lost)
+		waiter_keep(waiter); /* the next whole feed settles it */
+	else
+		waiter_end(waiter, 0, "");
 }
 
-/* The answer to a single change. */
+/* The answer to one command. */
 static void change_answered(const char *answer, void *data)
 {
 	struct waiter *waiter = data;
+	struct feed *feed = waiter->feed;
 
-	if (answer == NULL) {
-		/* HAProxy may or may not have it: the next whole feed settles it. */
-		waiter_keep(waiter);
-		return;
-	}
-	/* A route that HAProxy does not have is deleted as well as one that it had. */
-	if (*answer == '\0' || (waiter->kind == WAITER_REMOVE && strncmp(answer, "Key not found", 13) == 0)) {
-		waiter_end(waiter, 0, "");
-		return;
-	}
-	log_error("HAProxy refused a route change: %s; sending the whole table", answer);
-	waiter_keep(waiter);
-	feed_whole(waiter->feed);
+	/* An entry that HAProxy does not have is deleted as well as one that it had. */
+	bool refused = answer != NULL && *answer != '\0' && strncmp(answer, "Key not found", 13) != 0;
+	waiter->lost |= answer == NULL || refused;
+	if (refused)
+		log_error("HAProxy refused a route change: %s; sending the whole table", answer);
+	change_step(waiter);
+	if (refused && feed->feeding == 0)
+		feed_whole(feed);
 }
 
-static void change_send(struct feed *feed, struct waiter *waiter, const char *command)
+/* verb: "add", "set" or "del", which takes no value. */
+static void change_send(struct waiter *waiter, const char *verb, const char *key, const char *value)
 {
+	struct feed *feed = waiter->feed;
+	char command[FEED_LINE_MAX + 32];
 	struct error err = ERROR_INIT;
 
+	snprintf(command, sizeof command, "%s map " FEED_MAP " %s%s%s\n", verb, key, *value == '\0' ? "" : " ", value);
+	waiter->open++;
 	/* While the whole table is on its way this change may not be in it: one more feed follows. */
-	if (!feed->current || haproxy_command(feed->haproxy, command, change_answered, waiter, &err) == -1)
-		waiter_keep(waiter);
+	if (!feed->current || haproxy_command(feed->haproxy, command, change_answered, waiter, &err) == -1) {
+		waiter->open--;
+		waiter->lost = true;
+	}
+}
+
+/* Whether a route has an entry with this key; then value is its. */
+static bool entry_find(const struct route *route, const char *key, char value[ROUTE_VALUE_TEXT])
+{
+	char other[ROUTE_KEY_TEXT];
+
+	for (size_t i = 0; route != NULL && route_entry(route, i, other, value); i++)
+		if (strcmp(key, other) == 0)
+			return true;
+	return false;
+}
+
+/* Either may be NULL. What goes, goes first. */
+static void route_send(struct waiter *waiter, const struct route *before, const struct route *now)
+{
+	char key[ROUTE_KEY_TEXT], value[ROUTE_VALUE_TEXT], other[ROUTE_VALUE_TEXT];
+
+	for (size_t i = 0; before != NULL && route_entry(before, i, key, value); i++)
+		if (!entry_find(now, key, other))
+			change_send(waiter, "del", key, "");
+	for (size_t i = 0; now != NULL && route_entry(now, i, key, value); i++) {
+		bool known = entry_find(before, key, other);
+		if (!known || strcmp(value, other) != 0)
+			change_send(waiter, known ? "set" : "add", key, value);
+	}
 }
 
 static void whole_committed(const char *answer, void *data)
@@ -201,7 +234,7 @@ static int part_send(struct feed *feed, const char *command, haproxy_answer_cb *
 static void whole_prepared(const char *answer, void *data)
 {
 	struct feed *feed = data;
-	char chunk[FEED_CHUNK + 64], value[INET_ADDRSTRLEN + 8];
+	char chunk[FEED_CHUNK + 64], key[ROUTE_KEY_TEXT], value[ROUTE_VALUE_TEXT];
 	unsigned int version;
 
 	if (answer == NULL)
@@ -212,12 +245,15 @@ static void whole_prepared(const char *answer, void *data)
 		return;
 	}
 	feed->feeding = feed->change;
-	for (size_t i = 0; i < feed->table.count;) {
+	for (size_t i = 0, entry = 0; i < feed->table.count;) {
 		int size = snprintf(chunk, sizeof chunk, "add map @%u " FEED_MAP " <<\n", version);
-		for (; i < feed->table.count && size < FEED_CHUNK - FEED_LINE_MAX; i++) {
-			route_value(&feed->table.routes[i], value);
-			size += snprintf(chunk + size, sizeof chunk - (size_t)size, "%s %s\n",
-					 feed->table.routes[i].label, value);
+		while (i < feed->table.count && size < FEED_CHUNK - FEED_LINE_MAX) {
+			if (route_entry(&feed->table.routes[i], entry++, key, value)) {
+				size += snprintf(chunk + size, sizeof chunk - (size_t)size, "%s %s\n", key, value);
+			} else {
+				entry = 0;
+				i++;
+			}
 		}
 		snprintf(chunk + size, sizeof chunk - (size_t)size, "\n");
 		if (part_send(feed, chunk, chunk_answered) == -1)
@@ -297,41 +333,55 @@ struct feed *feed_new(struct loop *loop, const char *socket_path, feed_done_cb *
 	return feed;
 }
 
-int feed_set(struct feed *feed, const struct route *route, uint64_t serial, struct error *err)
+struct haproxy *feed_haproxy(struct feed *feed)
 {
-	char command[FEED_LINE_MAX + 32], value[INET_ADDRSTRLEN + 8];
-	enum route_change change;
+	return feed->haproxy;
+}
 
+/* All its commands are on their way. */
+static void change_sent(struct waiter *waiter)
+{
+	waiter->feed->change++;
+	change_step(waiter);
+}
+
+int feed_set(struct feed *feed, struct route *route, uint64_t serial, struct error *err)
+{
+	struct route before;
 	struct waiter *waiter = waiter_new(feed, WAITER_SET, serial, err);
-	if (waiter == NULL)
+
+	if (waiter == NULL) {
+		route_free(route);
 		return -1;
-	if (route_table_set(&feed->table, route, &change, err) == -1) {
+	}
+	const struct route *now = route_table_set(&feed->table, route, &before, err);
+	if (now == NULL) {
 		free(waiter);
 		return -1;
 	}
-	if (change == ROUTE_SAME && feed->current) {
-		waiter_end(waiter, 0, "");
-		return 0;
-	}
-	feed->change++;
-	route_value(route, value);
-	snprintf(command, sizeof command, "%s map " FEED_MAP " %s %s\n", change == ROUTE_ADDED ? "add" : "set",
-		 route->label, value);
-	change_send(feed, waiter, command);
+	route_send(waiter, before.label == NULL ? NULL : &before, now);
+	route_free(&before);
+	change_sent(waiter);
 	return 0;
 }
 
 int feed_remove(struct feed *feed, const char *label, uint64_t serial, struct error *err)
 {
-	char command[FEED_LINE_MAX + 32];
-
 	struct waiter *waiter = waiter_new(feed, WAITER_REMOVE, serial, err);
+	const struct route *route;
+	size_t place = 0;
+
 	if (waiter == NULL)
 		return -1;
+	while ((route = route_table_owned(&feed->table, label, &place)) != NULL) {
+		route_send(waiter, route, NULL);
+		route_table_remove(&feed->table, route->label);
+	}
+	route = route_table_find(&feed->table, label);
+	if (route != NULL)
+		route_send(waiter, route, NULL);
 	route_table_remove(&feed->table, label);
-	feed->change++;
-	snprintf(command, sizeof command, "del map " FEED_MAP " %s\n", label);
-	change_send(feed, waiter, command);
+	change_sent(waiter);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 
 struct error;
 struct feed;
+struct haproxy;
 struct loop;
 
 /* Answers one request: code 0, or an errno value with a message. */
@@ -22,8 +23,13 @@ typedef void feed_done_cb(uint64_t serial, int code, const char *message, void *
 
 struct feed *feed_new(struct loop *loop, const char *socket_path, feed_done_cb *done, void *data, struct error *err);
 
-/* serial is answered through done, once; serial 0 is not answered. On -1 nothing changed. */
-int feed_set(struct feed *feed, const struct route *route, uint64_t serial, struct error *err);
+/* The connection that it keeps, for other commands. */
+struct haproxy *feed_haproxy(struct feed *feed);
+
+/* serial is answered through done, once; serial 0 is not answered. On -1 nothing changed. feed_set() takes route over in any case. */
+int feed_set(struct feed *feed, struct route *route, uint64_t serial, struct error *err);
+
+/* With the aliases that it owns. */
 int feed_remove(struct feed *feed, const char *label, uint64_t serial, struct error *err);
 
 /* Exchanges the whole table; takes the routes over and leaves *table empty. */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/gate/certificate.h"
 #include "daemon/gate/feed.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/hostcfg.h"
@@ -45,26 +46,14 @@ static void gate_answer(uint64_t serial, int code, const char *message, void *da
 }
 
 /* The address must be a container's: HAProxy also reaches the host's own services. */
-static int route_check(const struct gate *gate, const struct route_message *message, struct error *err)
+static int route_take(const struct gate *gate, const struct route_message *message, struct route *ret_route, struct error *err)
 {
 	uint32_t mask = (uint32_t)(UINT64_C(0xffffffff) << (32 - gate->pool.prefix));
 	uint32_t pool = ntohl(gate->pool.v4.s_addr) & mask;
 
-	if (!route_label_valid(message->label))
-		return error_field(err, "label", "not a host label");
 	if ((ntohl(message->ipv4) & mask) != pool)
 		return error_field(err, "ipv4", "the address is outside the containers' pool");
-	if (message->port == 0)
-		return error_field(err, "port", "port 0");
-	return 0;
-}
-
-static struct route route_of(const struct route_message *message)
-{
-	struct route route = { .ipv4 = message->ipv4, .port = message->port };
-
-	memcpy(route.label, message->label, sizeof route.label);
-	return route;
+	return route_make(message, ret_route, err);
 }
 
 static void sync_begin(struct gate *gate)
@@ -90,35 +79,40 @@ static int sync_end(struct gate *gate, uint32_t count, uint64_t serial, struct e
 
 static int route_sync(struct gate *gate, const struct route_message *message, uint64_t serial, struct error *err)
 {
-	enum route_change change;
+	struct route route, before;
 
 	if (!gate->syncing)
 		return 0;
 	if (message->label[0] == '\0')
 		return sync_end(gate, message->count, serial, err);
 	gate->sync_frames++;
-	if (route_check(gate, message, err) == -1)
+	if (route_take(gate, message, &route, err) == -1 || route_table_set(&gate->sync, &route, &before, err) == NULL)
 		return error_wrap(err, "route %s is left out", message->label);
-	struct route route = route_of(message);
-	return route_table_set(&gate->sync, &route, &change, err);
+	route_free(&before);
+	return 0;
 }
 
 /* A change holds over what a list under way, which may have been made before it, has said or does not say. */
 static int route_set(struct gate *gate, const struct route_message *message, uint64_t serial, struct error *err)
 {
-	struct route route = route_of(message);
-	enum route_change change;
+	struct route route, before;
 
-	if (route_check(gate, message, err) == -1 ||
-	    (gate->syncing && route_table_set(&gate->sync, &route, &change, err) == -1))
+	if (gate->syncing) {
+		if (route_take(gate, message, &route, err) == -1 || route_table_set(&gate->sync, &route, &before, err) == NULL)
+			return -1;
+		route_free(&before);
+	}
+	if (route_take(gate, message, &route, err) == -1)
 		return -1;
 	return feed_set(gate->feed, &route, serial, err);
 }
 
 static int route_delete(struct gate *gate, const struct route_message *message, uint64_t serial, struct error *err)
 {
-	if (!route_label_valid(message->label))
-		return error_field(err, "label", "not a host label");
+	const struct route *alias;
+
+	for (size_t place = 0; (alias = route_table_owned(&gate->sync, message->label, &place)) != NULL;)
+		route_table_remove(&gate->sync, alias->label);
 	route_table_remove(&gate->sync, message->label);
 	return feed_remove(gate->feed, message->label, serial, err);
 }
@@ -144,6 +138,12 @@ static void gate_message(struct channel *channel, struct message *message, void 
 	case MESSAGE_ROUTE_DELETE:
 		result = route_delete(gate, payload, message->serial, &err);
 		break;
+	case MESSAGE_CERTIFICATE_TRY:
+		result = certificate_try(message->fd, message->serial, &err);
+		break;
+	case MESSAGE_CERTIFICATE_USE:
+		result = certificate_use(message->serial, &err);
+		break;
 	case MESSAGE_ROUTE_SYNC:
 		if (route_sync(gate, payload, message->serial, &err) == -1)
 			log_error("%s", err.message);
@@ -166,7 +166,7 @@ static void gate_signal(int signo, void *data)
 
 int gate_main(int argc, char **argv)
 {
-	static const int syscalls[] = { SCMP_SYS(socket), SCMP_SYS(connect) };
+	static const int syscalls[] = { SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(mlock) };
 	static const struct sandbox sandbox = {
 		.uid = ROLE_UID_GATE, .gid = ROLE_GID, .files_max = 64,
 		.syscalls = syscalls, .syscall_count = sizeof syscalls / sizeof syscalls[0],
@@ -191,8 +191,10 @@ int gate_main(int argc, char **argv)
 	if (gate.api == NULL)
 		goto fail;
 	gate.feed = feed_new(gate.loop, "/run/haproxy/admin.sock", gate_answer, &gate, &err);
-	if (gate.feed == NULL ||
-	    channel_send(gate.api, MESSAGE_HELLO, 0, &hello, sizeof hello, -1, &err) == -1)
+	if (gate.feed == NULL)
+		goto fail;
+	certificate_init(feed_haproxy(gate.feed), gate_answer, &gate);
+	if (channel_send(gate.api, MESSAGE_HELLO, 0, &hello, sizeof hello, -1, &err) == -1)
 		goto fail;
 	code = loop_run(gate.loop, &err);
 	if (code != -1)

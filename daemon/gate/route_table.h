@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * route_table: host label -> address of a container, in memory, sorted by label.
+ * route_table: what leads to containers, in memory, sorted by label.
+ *
+ * A container is one route: its label "<project>-<container>" leads to its port, and with
+ * a service's name or port behind it to that. An alias is another one: a host name, or a
+ * label of the host's domain, that leads to one port, and goes with its owner.
+ *
+ * HAProxy looks up entries, each a key and "<ip>:<port>:<protocol>": protocol is h (HTTP/1),
+ * s (TLS), 2 (HTTP/2 in clear) or w (websockets only).
  */
 #ifndef BULKHEAD_ROUTE_TABLE_H
 #define BULKHEAD_ROUTE_TABLE_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,12 +21,20 @@
 
 struct error;
 
-enum { ROUTES_MAX = 65536 };
+enum {
+	ROUTES_MAX = 131072,
+	ROUTE_KEY_TEXT = HOST_TEXT,
+	ROUTE_VALUE_TEXT = INET_ADDRSTRLEN + 10,
+	ROUTE_ENTRIES_MAX = 2 + 2 * ROUTE_SERVICES_MAX,
+};
 
 struct route {
-	char label[LABEL_TEXT];
-	uint32_t ipv4; /* network byte order */
-	uint16_t port; /* host byte order */
+	char *label, *owner;            /* owned; owner NULL: of a container */
+	uint32_t ipv4;                  /* network byte order */
+	uint16_t port;
+	uint8_t protocol;               /* enum route_protocol */
+	uint16_t service_count;
+	struct route_service *services; /* owned; NULL: none */
 };
 
 struct route_table {
@@ -26,18 +42,28 @@ struct route_table {
 	size_t count, room;
 };
 
-enum route_change { ROUTE_SAME, ROUTE_ADDED, ROUTE_CHANGED };
+/* As a message has it, checked but for its address. -1 with err->field. */
+int route_make(const struct route_message *message, struct route *ret_route, struct error *err);
+void route_free(struct route *route);
 
-/* Sets one route. ENOSPC when the table is full. */
-int route_table_set(struct route_table *table, const struct route *route, enum route_change *ret_change,
-		    struct error *err);
+/* The entry of a number; false: it has no more. */
+bool route_entry(const struct route *route, size_t number, char key[ROUTE_KEY_TEXT], char value[ROUTE_VALUE_TEXT]);
+
+/* NULL: there is none. */
+const struct route *route_table_find(const struct route_table *table, const char *label);
+
+/*
+ * Takes route over, in any case. Another with its label, which it takes the place of, is handed to the caller in
+ * *ret_before (label NULL: there was none). Returns it as it is in the table, or NULL with err; ENOSPC when that is full.
+ */
+const struct route *route_table_set(struct route_table *table, struct route *route, struct route *ret_before, struct error *err);
 
 /* True if it was there. */
 bool route_table_remove(struct route_table *table, const char *label);
 
-void route_table_clear(struct route_table *table);
+/* The first route from *place on that goes with owner; *place is then its place. NULL: no more. */
+const struct route *route_table_owned(const struct route_table *table, const char *owner, size_t *place);
 
-/* True for a lower-case host label of 1 to 63 letters, digits and inner hyphens. */
-bool route_label_valid(const char *label);
+void route_table_clear(struct route_table *table);
 
 #endif

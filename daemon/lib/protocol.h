@@ -65,7 +65,8 @@ enum message_type {
 				    * and removes others, starts what `wanted` says, reports every state */
 	MESSAGE_CONTAINER_STATE,   /* struct container_state_message; event engine -> api */
 	MESSAGE_ROUTE_SET,         /* struct route_message; api -> gate; RESULT when HAProxy has it */
-	MESSAGE_ROUTE_DELETE,      /* struct route_message, address ignored; RESULT when HAProxy forgot it */
+	MESSAGE_ROUTE_DELETE,      /* struct route_message, of which the label counts; RESULT when HAProxy forgot it, and the
+				    * aliases that it owns */
 	MESSAGE_ROUTE_SYNC,        /* struct route_message per route, label "" and count end: the whole table */
 	MESSAGE_EXEC,              /* struct exec_message, + fd of its standard input (a file) or none; answer EXEC_REPLY */
 	MESSAGE_EXEC_REPLY,        /* no payload, + fd: a channel to the session, which waits there for EXEC_GO */
@@ -104,6 +105,12 @@ enum message_type {
 	MESSAGE_NAME_ASK,          /* struct name_ask_message; names -> engine: may the container ask for this? */
 	MESSAGE_NAME_VERDICT,      /* struct name_verdict_message */
 	MESSAGE_NAME_FOUND,        /* struct name_found_message; names -> engine: this is what was found; RESULT when the container may go there */
+	MESSAGE_CONTAINER_CUT,     /* struct container_cut_message; api -> engine: what the host has open to the container's other ports ends; RESULT */
+	MESSAGE_CERTIFICATE,       /* no payload + fd of a file with chain and key (certificate.h): api -> engine: it is kept; RESULT */
+	MESSAGE_CERTIFICATE_SHOW,  /* no payload; api -> engine */
+	MESSAGE_CERTIFICATE_REPLY, /* no payload + fd of a file: JSON of certificate_json() */
+	MESSAGE_CERTIFICATE_TRY,   /* the same as CERTIFICATE; api -> gate: would HAProxy take it? RESULT */
+	MESSAGE_CERTIFICATE_USE,   /* no payload; api -> gate: HAProxy uses the one that was tried last; RESULT */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -394,12 +401,44 @@ struct export_reply_message {
 	uint64_t bytes;            /* of the archive */
 };
 
+/* Chain and key of the host, for HAProxy. */
+#define CERTIFICATE_PATH "/data/bulkhead/tls/bulkhead.pem"
+
+/* What a container speaks at a port of it. */
+enum route_protocol { ROUTE_HTTP, ROUTE_HTTPS, ROUTE_H2C, ROUTE_WEBSOCKET, ROUTE_PROTOCOLS };
+
+enum {
+	ROUTE_SERVICES_MAX = 32,
+	SERVICE_TEXT = 14,       /* "<project>-<container>-<service>" is one label of 63 characters at the most */
+	HOST_TEXT = 254,         /* a host name of 253 characters (RFC 1035) and NUL */
+};
+
+struct route_service {
+	char name[SERVICE_TEXT]; /* "": it has its port's URL alone */
+	uint16_t port;           /* host byte order */
+	uint8_t protocol;
+	uint8_t reserved;
+};
+
 struct route_message {
-	char label[LABEL_TEXT]; /* "<project>-<container>[-<port>]" */
-	uint32_t ipv4;          /* network byte order */
-	uint16_t port;          /* host byte order */
-	uint16_t reserved;
-	uint32_t count;         /* ROUTE_SYNC's end: frames before it */
+	char label[HOST_TEXT];   /* "<project>-<container>"; of an alias a label of the host's domain, or a host name */
+	char owner[LABEL_TEXT];  /* of an alias: the label of the container that it leads to, and goes with; "": it is none */
+	uint16_t port;           /* host byte order */
+	uint32_t ipv4;           /* network byte order */
+	uint32_t count;          /* ROUTE_SYNC's end: frames before it */
+	uint8_t protocol;
+	uint8_t reserved;
+	uint16_t service_count;
+	struct route_service services[ROUTE_SERVICES_MAX];
+};
+
+enum { CUT_KEPT_MAX = ROUTE_SERVICES_MAX + 1 };
+
+struct container_cut_message {
+	char id[ID_TEXT];
+	uint8_t reserved;
+	uint16_t kept_count;
+	uint16_t kept[CUT_KEPT_MAX]; /* ports, host byte order */
 };
 
 /* How an image wants to be run; all zero: as a system, by its /sbin/init. */

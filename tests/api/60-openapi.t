@@ -39,7 +39,7 @@ for line in "${described[@]}"; do
 	200 | 400 | 404 | 415) ok 0 "$line answers ($STATUS)" ;;
 	*) ok 1 "$line answers ($STATUS)" ;;
 	esac
-	[ "$STATUS" != 404 ] || like "$(field .error.message)" 'no such (token|realm|address set|project|image|pull|container|session|snapshot)' "$line: it is the thing that is missing, not the path"
+	[ "$STATUS" != 404 ] || like "$(field .error.message)" 'no such (token|realm|alias|address set|project|image|pull|container|session|snapshot)' "$line: it is the thing that is missing, not the path"
 done
 
 # And the other way round: every route of the server is described.

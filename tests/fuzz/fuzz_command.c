@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fuzz_command: the body of POST /containers/{id}/exec, from its bytes to what the engine gets. */
-// link: daemon/api/command.c daemon/api/spec.c daemon/api/confinement.c -lseccomp daemon/api/name.c -lcrypto
+// link: daemon/api/command.c daemon/api/spec.c daemon/api/services.c daemon/api/confinement.c -lseccomp daemon/api/name.c -lcrypto
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>

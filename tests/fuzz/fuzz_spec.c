@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fuzz_spec: the body of POST /containers, from its bytes to what the engine gets. */
-// link: daemon/api/spec.c daemon/api/confinement.c -lseccomp daemon/api/name.c
+// link: daemon/api/spec.c daemon/api/services.c daemon/api/confinement.c -lseccomp daemon/api/name.c
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>

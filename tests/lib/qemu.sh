@@ -146,7 +146,7 @@ machine_start() {
 		boot=(-drive "if=pflash,format=raw,readonly=on,file=$OVMF/OVMF_CODE_4M.fd" -drive "if=pflash,format=raw,file=$M/vars.fd")
 	fi
 	if [ "${NET:-user}" = user ]; then
-		net=(-netdev "user,id=net0,hostfwd=tcp:127.0.0.1:$PORT_UNLOCK-:2222,hostfwd=tcp:127.0.0.1:$PORT_ADMIN-:22,hostfwd=tcp:127.0.0.1:$PORT_HTTPS-:443,hostfwd=tcp:127.0.0.1:$PORT_HTTP-:80"
+		net=(-netdev "user,id=net0,hostfwd=tcp:127.0.0.1:$PORT_UNLOCK-:2222,hostfwd=tcp:127.0.0.1:$PORT_ADMIN-:22,hostfwd=tcp:127.0.0.1:$PORT_HTTPS-:443,hostfwd=udp:127.0.0.1:$PORT_HTTPS-:443,hostfwd=tcp:127.0.0.1:$PORT_HTTP-:80"
 			-device "virtio-net-pci,netdev=net0,mac=52:54:00:12:34:56,romfile=")
 	else
 		net=(-nic none)

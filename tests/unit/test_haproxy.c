@@ -129,12 +129,34 @@ static void proxy_new(struct proxy *proxy)
 	assert_non_null(proxy->loop);
 }
 
-static struct route route_new(const char *label)
+static struct route route_new(const char *label, uint16_t port)
 {
-	struct route route = { .ipv4 = htonl(0x0a4d0002), .port = 80 };
+	struct route_message message = { .ipv4 = htonl(0x0a4d0002), .port = port };
+	struct error err = ERROR_INIT;
+	struct route route;
 
-	snprintf(route.label, sizeof route.label, "%s", label);
+	snprintf(message.label, sizeof message.label, "%s", label);
+	assert_ok(route_make(&message, &route, &err), &err);
 	return route;
+}
+
+static struct route alias_new(const char *host, const char *owner)
+{
+	struct route_message message = { .ipv4 = htonl(0x0a4d0002), .port = 80 };
+	struct error err = ERROR_INIT;
+	struct route route;
+
+	snprintf(message.label, sizeof message.label, "%s", host);
+	snprintf(message.owner, sizeof message.owner, "%s", owner);
+	assert_ok(route_make(&message, &route, &err), &err);
+	return route;
+}
+
+static int set(struct feed *feed, struct route route, uint64_t serial)
+{
+	struct error err = ERROR_INIT;
+
+	return feed_set(feed, &route, serial, &err);
 }
 
 static void run_until(struct proxy *proxy, unsigned int wanted)
@@ -153,35 +175,39 @@ static void the_whole_table_first_then_changes(void **state)
 	static struct feed *feed;
 	struct error err = ERROR_INIT;
 	struct route_table table = { 0 };
-	enum route_change change;
-	struct route one = route_new("one"), two = route_new("two");
+	struct route one = route_new("one", 80), before;
 
 	proxy_new(&proxy);
 	proxy_listen(&proxy);
 	feed = feed_new(proxy.loop, proxy.path, proxy_done, &proxy, &err);
 	assert_non_null(feed);
-	assert_int_equal(route_table_set(&table, &one, &change, &err), 0);
+	assert_non_null(route_table_set(&table, &one, &before, &err));
 	assert_int_equal(feed_replace(feed, &table, 1, &err), 0);
 	run_until(&proxy, 1);
-	assert_non_null(strstr(proxy.seen, "add map @1 virt@routes <<\none 10.77.0.2:80\n\ncommit map @1 virt@routes\n"));
+	assert_non_null(strstr(proxy.seen, "add map @1 virt@routes <<\none 10.77.0.2:80:h\none-80 10.77.0.2:80:h\n\ncommit map @1 virt@routes\n"));
 
-	assert_int_equal(feed_set(feed, &two, 2, &err), 0);
+	assert_int_equal(set(feed, route_new("two", 80), 2), 0);
 	run_until(&proxy, 2);
-	assert_non_null(strstr(proxy.seen, "add map virt@routes two 10.77.0.2:80\n"));
-	two.port = 81;
-	assert_int_equal(feed_set(feed, &two, 3, &err), 0);
-	assert_int_equal(feed_remove(feed, "one", 4, &err), 0);
-	run_until(&proxy, 4);
-	assert_non_null(strstr(proxy.seen, "set map virt@routes two 10.77.0.2:81\ndel map virt@routes one\n"));
+	assert_non_null(strstr(proxy.seen, "add map virt@routes two 10.77.0.2:80:h\nadd map virt@routes two-80 10.77.0.2:80:h\n"));
+	/* What goes, goes first; what stays as it is, is not touched. */
+	proxy.seen[0] = '\0';
+	assert_int_equal(set(feed, route_new("two", 81), 3), 0);
+	assert_int_equal(set(feed, route_new("two", 81), 4), 0);
+	assert_int_equal(set(feed, alias_new("shop.example.com", "one"), 5), 0);
+	assert_int_equal(feed_remove(feed, "one", 6, &err), 0);
+	run_until(&proxy, 6);
+	assert_string_equal(proxy.seen, "del map virt@routes two-80\nset map virt@routes two 10.77.0.2:81:h\nadd map virt@routes two-81 10.77.0.2:81:h\n"
+					"add map virt@routes shop.example.com 10.77.0.2:80:h\n"
+					"del map virt@routes shop.example.com\ndel map virt@routes one\ndel map virt@routes one-80\n");
 	assert_int_equal(proxy.failed, 0);
 
 	/* HAProxy is restarted: everything again. */
 	proxy.seen[0] = '\0';
 	loop_remove(proxy.source);
 	close(proxy.fd);
-	assert_int_equal(feed_set(feed, &one, 5, &err), 0);
-	run_until(&proxy, 5);
-	assert_non_null(strstr(proxy.seen, "<<\none 10.77.0.2:80\ntwo 10.77.0.2:81\n\ncommit"));
+	assert_int_equal(set(feed, route_new("one", 80), 7), 0);
+	run_until(&proxy, 7);
+	assert_non_null(strstr(proxy.seen, "<<\none 10.77.0.2:80:h\none-80 10.77.0.2:80:h\ntwo 10.77.0.2:81:h\ntwo-81 10.77.0.2:81:h\n\ncommit"));
 	assert_int_equal(proxy.failed, 0);
 	unlink(proxy.path);
 }
@@ -193,19 +219,18 @@ static void a_refused_part_is_sent_again_before_anyone_is_answered(void **state)
 	static struct feed *feed;
 	struct error err = ERROR_INIT;
 	struct route_table table = { 0 };
-	enum route_change change;
-	struct route one = route_new("one");
+	struct route one = route_new("one", 80), before;
 
 	proxy_new(&proxy);
 	proxy_listen(&proxy);
 	proxy.refuses = true;
 	feed = feed_new(proxy.loop, proxy.path, proxy_done, &proxy, &err);
 	assert_non_null(feed);
-	assert_int_equal(route_table_set(&table, &one, &change, &err), 0);
+	assert_non_null(route_table_set(&table, &one, &before, &err));
 	assert_int_equal(feed_replace(feed, &table, 1, &err), 0);
 	run_until(&proxy, 1);
 	assert_int_equal(proxy.failed, 0);
-	assert_non_null(strstr(proxy.seen, "add map @2 virt@routes <<\none 10.77.0.2:80\n\ncommit map @2 virt@routes\n"));
+	assert_non_null(strstr(proxy.seen, "add map @2 virt@routes <<\none 10.77.0.2:80:h\none-80 10.77.0.2:80:h\n\ncommit map @2 virt@routes\n"));
 	unlink(proxy.path);
 }
 
@@ -216,7 +241,6 @@ static void without_haproxy_routes_are_kept(void **state)
 	static struct feed *feed;
 	struct error err = ERROR_INIT;
 	struct route_table table = { 0 };
-	struct route one = route_new("one");
 
 	proxy_new(&proxy);
 	feed = feed_new(proxy.loop, proxy.path, proxy_done, &proxy, &err);
@@ -226,11 +250,11 @@ static void without_haproxy_routes_are_kept(void **state)
 	assert_int_equal(feed_remove(feed, "two", 1, &err), 0);
 	run_until(&proxy, 1);
 	assert_int_equal(proxy.failed, 0);
-	assert_int_equal(feed_set(feed, &one, 2, &err), 0);
+	assert_int_equal(set(feed, route_new("one", 80), 2), 0);
 	run_until(&proxy, 2);
 	assert_int_equal(proxy.failed, 1);
 	proxy_listen(&proxy);
-	assert_int_equal(feed_set(feed, &one, 3, &err), 0);
+	assert_int_equal(set(feed, route_new("one", 80), 3), 0);
 	run_until(&proxy, 3);
 	assert_int_equal(proxy.failed, 1);
 	assert_non_null(strstr(proxy.seen, "one 10.77.0.2:80"));

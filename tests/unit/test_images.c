@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: tests/unit/stub_request.c daemon/api/images.c daemon/api/image.c daemon/api/defaults.c daemon/api/spec.c daemon/api/confinement.c -lseccomp daemon/api/auth.c daemon/api/name.c daemon/api/page.c
+// link: tests/unit/stub_request.c daemon/api/images.c daemon/api/image.c daemon/api/defaults.c daemon/api/spec.c daemon/api/services.c daemon/api/confinement.c -lseccomp daemon/api/auth.c daemon/api/name.c daemon/api/page.c
 // link: daemon/api/store.c -lsqlite3 -lcrypto
 #include "tests/unit/unit.h"
 

@@ -24,6 +24,7 @@ static const struct {
 	{ MESSAGE_CONTAINER_SYNC, sizeof(struct container_message) },
 	{ MESSAGE_CONTAINER_STATE, sizeof(struct container_state_message) },
 	{ MESSAGE_ROUTE_SET, sizeof(struct route_message) },
+	{ MESSAGE_CONTAINER_CUT, sizeof(struct container_cut_message) },
 	{ MESSAGE_ROUTE_DELETE, sizeof(struct route_message) },
 	{ MESSAGE_ROUTE_SYNC, sizeof(struct route_message) },
 	{ MESSAGE_EXEC, sizeof(struct exec_message) },
@@ -57,6 +58,11 @@ static const struct {
 	{ MESSAGE_ADDRESS_SET, sizeof(struct address_set_message) },
 	{ MESSAGE_ACCESS, sizeof(struct access_message) },
 	{ MESSAGE_RULES_COUNT_REPLY, 0 },
+	{ MESSAGE_CERTIFICATE, 0 },
+	{ MESSAGE_CERTIFICATE_SHOW, 0 },
+	{ MESSAGE_CERTIFICATE_REPLY, 0 },
+	{ MESSAGE_CERTIFICATE_TRY, 0 },
+	{ MESSAGE_CERTIFICATE_USE, 0 },
 };
 
 static struct error err;
@@ -132,6 +138,8 @@ static void every_string_must_end(void **state)
 		ENDLESS(MESSAGE_CONTAINER_STATE, container_state_message, id),
 		ENDLESS(MESSAGE_CONTAINER_STATE, container_state_message, message),
 		ENDLESS(MESSAGE_ROUTE_SET, route_message, label),
+		ENDLESS(MESSAGE_ROUTE_SET, route_message, owner),
+		ENDLESS(MESSAGE_CONTAINER_CUT, container_cut_message, id),
 		ENDLESS(MESSAGE_ROUTE_DELETE, route_message, label),
 		ENDLESS(MESSAGE_ROUTE_SYNC, route_message, label),
 		ENDLESS(MESSAGE_EXEC, exec_message, id),

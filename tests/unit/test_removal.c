@@ -9,6 +9,7 @@
 #include "daemon/api/container.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/removal.h"
+#include "daemon/api/routes.h"
 #include "daemon/api/runtime.h"
 #include "daemon/api/store.h"
 
@@ -40,7 +41,7 @@ int peer_ask(struct peer *peer, uint32_t type, const void *payload, size_t size,
 	return 0;
 }
 
-int container_route_fill(struct api *api, const char *id, struct route_message *message, struct error *err)
+int route_fill(struct api *api, const char *id, struct route_message *message, struct error *err)
 {
 	int64_t has;
 

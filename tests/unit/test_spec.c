@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/api/spec.c daemon/api/confinement.c -lseccomp daemon/api/name.c
+// link: daemon/api/spec.c daemon/api/services.c daemon/api/confinement.c -lseccomp daemon/api/name.c
 #include "tests/unit/unit.h"
 
 #include "daemon/api/spec.h"

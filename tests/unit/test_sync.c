@@ -12,6 +12,7 @@
 #include "daemon/api/address_set.h"
 #include "daemon/api/firewall.h"
 #include "daemon/api/peer.h"
+#include "daemon/api/routes.h"
 #include "daemon/api/store.h"
 #include "daemon/api/sync.h"
 #include "daemon/lib/fd.h"
@@ -54,7 +55,16 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 	return 0;
 }
 
-int container_route_fill(struct api *api, const char *id, struct route_message *message, struct error *err)
+int route_fill_alias(struct api *api, const char *id, struct route_message *message, struct error *err)
+{
+	(void)api;
+	(void)id;
+	(void)message;
+	(void)err;
+	return 0;
+}
+
+int route_fill(struct api *api, const char *id, struct route_message *message, struct error *err)
 {
 	(void)api;
 	(void)err;

@@ -122,10 +122,15 @@ static void body_add(struct request *request, const char *data, size_t size)
 	}
 	if (request->body_size + size + 1 > request->body_room) {
 		size_t room = (request->body_size + size + 1) * 2;
-		char *larger = realloc(request->body, room);
+		char *larger = malloc(room); /* realloc() would leave a copy, and a key may be in it */
 		if (larger == NULL) {
 			request_fail(request, 503, "unavailable", NULL, "no memory for the body");
 			return;
+		}
+		if (request->body != NULL) {
+			memcpy(larger, request->body, request->body_size);
+			explicit_bzero(request->body, request->body_room);
+			free(request->body);
 		}
 		request->body = larger;
 		request->body_room = room;

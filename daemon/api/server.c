@@ -60,6 +60,8 @@ static void request_free(struct request *request)
 	json_decref(request->json);
 	if (request->body != NULL)
 		explicit_bzero(request->body, request->body_room); /* a password may be in it */
+	if (request->body != NULL)
+		explicit_bzero(request->body, request->body_room); /* a key or a password may have been in it */
 	free(request->body);
 	free(request->answer);
 	if (request->answer_fd > 0)

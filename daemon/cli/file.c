@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,8 +16,9 @@
 #include "daemon/cli/progress.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
+#include "daemon/lib/json.h"
 
-enum { URL_MAX = 4096, ID_MAX = 128 };
+enum { URL_MAX = 4096, ID_MAX = 128, CERTIFICATE_BYTES_MAX = 32 * 1024 };
 
 /* The address of a file, and what is wanted of it: KEY=VALUE of keys, which stand between spaces. */
 static int url_make(char url[URL_MAX], const char *id, const char *path, const char *keys, int count, char **words,
@@ -197,4 +199,36 @@ int file_delete(const struct http_target *target, int count, char **words, struc
 	if (url_make(url, words[0], words[1], "", 0, NULL, err) < 0)
 		return -1;
 	return simple(target, "DELETE", url, err);
+}
+
+/* Text of a file as JSON; a key among them is wiped. */
+static json_t *text_of(const char *path, struct error *err)
+{
+	char *text = NULL;
+	size_t size = 0;
+
+	if (file_read(path, CERTIFICATE_BYTES_MAX, &text, &size, err) < 0)
+		return NULL;
+	json_t *string = json_stringn(text, size);
+	explicit_bzero(text, size);
+	free(text);
+	if (string == NULL)
+		error_set(err, EINVAL, "%s is not text", path);
+	return string;
+}
+
+int file_certificate(const struct http_target *target, int count, char **words, struct error *err)
+{
+	cleanup_json json_t *body = json_object(), *answer = NULL;
+
+	if (count != 2)
+		return error_set(err, EINVAL, "%s", "");
+	json_t *chain = text_of(words[0], err), *key = chain == NULL ? NULL : text_of(words[1], err);
+	json_object_set_new(body, "certificate", chain);
+	json_object_set_new(body, "key", key);
+	if (key == NULL || call_json(target, "PUT", "/api/v1/host/certificate", body, &answer, err) < 0)
+		return -1;
+	fprintf(stderr, "clients see the certificate of %s from now on, with SHA-256 fingerprint %s\n",
+		json_string_value(json_object_get(answer, "subject")), json_string_value(json_object_get(answer, "fingerprint")));
+	return 0;
 }

@@ -30,4 +30,7 @@ int file_addresses(const struct http_target *target, int count, char **words, st
 /* ID PATH */
 int file_delete(const struct http_target *target, int count, char **words, struct error *err);
 
+/* "CHAIN KEY": two files in PEM, for the host to show to its clients. */
+int file_certificate(const struct http_target *target, int count, char **words, struct error *err);
+
 #endif

@@ -67,6 +67,12 @@ static void timer_set(struct haproxy *haproxy, int64_t ms)
 		log_error("%s", err.message);
 }
 
+static void command_free(struct command *command)
+{
+	explicit_bzero(command->text, command->size);
+	free(command);
+}
+
 static void haproxy_close(struct haproxy *haproxy)
 {
 	struct command *lost = haproxy->first;
@@ -84,7 +90,7 @@ static void haproxy_close(struct haproxy *haproxy)
 		struct command *next = lost->next;
 		if (lost->cb != NULL)
 			lost->cb(NULL, lost->data);
-		free(lost);
+		command_free(lost);
 		lost = next;
 	}
 	if (haproxy->greeted)
@@ -150,7 +156,7 @@ static bool haproxy_answered(struct haproxy *haproxy)
 	haproxy->answer_size = 0;
 	if (command->cb != NULL)
 		command->cb(answer, command->data);
-	free(command);
+	command_free(command);
 	return haproxy->fd != -1 && haproxy_flush(haproxy);
 }
 

@@ -33,7 +33,7 @@ void haproxy_open(struct haproxy *haproxy);
 
 bool haproxy_connected(const struct haproxy *haproxy);
 
-/* Queues one command (text ends with a newline; copied). ENOTCONN when there is no connection. */
+/* Queues one command (text ends with a newline; copied, and wiped in the end: a key may be in it). ENOTCONN when there is no connection. */
 int haproxy_command(struct haproxy *haproxy, const char *text, haproxy_answer_cb *cb, void *data, struct error *err);
 
 /*

@@ -23,10 +23,11 @@
 #include "daemon/lib/fd.h"
 #include "daemon/lib/hostcfg.h"
 #include "daemon/lib/log.h"
+#include "daemon/lib/protocol.h"
 #include "daemon/roles.h"
 
 #define TLS_FOLDER "/data/bulkhead/tls"
-#define TLS_PATH TLS_FOLDER "/bulkhead.pem"
+#define TLS_PATH CERTIFICATE_PATH
 #define TLS_ISSUER "Bulkhead self-signed"
 #define HAPROXY_FOLDER "/run/haproxy"
 

@@ -68,7 +68,7 @@ static int spec_load(struct store *store, const char *id, struct spec *spec, str
 	cleanup_query sqlite3_stmt *row =
 		store_query(store, err,
 			    "SELECT name, restart, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, start_order,"
-			    " cpus, read_max, write_max, user, folder, port FROM containers"
+			    " cpus, read_max, write_max, user, folder, port, memory_high FROM containers"
 			    " WHERE id = ? AND deleted IS NULL", "s", id);
 	int step = row == NULL ? -1 : query_step(row, err);
 
@@ -78,7 +78,7 @@ static int spec_load(struct store *store, const char *id, struct spec *spec, str
 		.restart = query_int(row, 1), .memory_max = query_int(row, 2), .swap_max = query_int(row, 3),
 		.disk_max = query_int(row, 4), .cpu_percent = query_int(row, 5), .cpu_weight = query_int(row, 6),
 		.pids_max = query_int(row, 7), .start_order = query_int(row, 8), .read_max = query_int(row, 10),
-		.write_max = query_int(row, 11), .port = query_int(row, 14),
+		.write_max = query_int(row, 11), .port = query_int(row, 14), .memory_high = query_int(row, 15),
 	};
 	snprintf(spec->cpus, sizeof spec->cpus, "%s", query_text(row, 9));
 	snprintf(spec->name, sizeof spec->name, "%s", query_text(row, 0));
@@ -94,12 +94,12 @@ static int row_update(struct store *store, const struct change *change, struct e
 			    "UPDATE containers SET name = ?, restart = ?, memory_max = ?, swap_max = ?, disk_max = ?, cpu_percent = ?,"
 			    " cpu_weight = ?, pids_max = ?, start_order = ?, cpus = ?, read_max = ?, write_max = ?, user = ?, folder = ?,"
 			    " labels = ifnull(?, labels), seccomp = ifnull(?, seccomp), command = ifnull(?, command),"
-			    " environment = ifnull(?, environment), services = ifnull(?, services), port = ?"
+			    " environment = ifnull(?, environment), services = ifnull(?, services), port = ?, memory_high = ?"
 			    " WHERE id = ? AND deleted IS NULL",
-			    "siiiiiiiisiisssssssis", spec->name, spec->restart, spec->memory_max, spec->swap_max, spec->disk_max,
+			    "siiiiiiiisiisssssssiis", spec->name, spec->restart, spec->memory_max, spec->swap_max, spec->disk_max,
 			    spec->cpu_percent, spec->cpu_weight, spec->pids_max, spec->start_order, spec->cpus, spec->read_max,
 			    spec->write_max, spec->user, spec->folder, change->labels, change->seccomp, change->command,
-			    change->environment, change->services, spec->port, change->id);
+			    change->environment, change->services, spec->port, spec->memory_high, change->id);
 
 	if (set == -1 && err->code == EEXIST) {
 		error_field(err, "name", "the project has a container named %s already", spec->name);

@@ -53,6 +53,7 @@ static json_t *limits_json(sqlite3_stmt *row)
 		bool none = i == 1 ? value == SPEC_NO_LIMIT : value == 0;
 		json_object_set_new(limits, names[i], none ? json_null() : json_integer(value));
 	}
+	json_object_set_new(limits, "memory_high", query_int(row, 36) == 0 ? json_null() : json_integer(query_int(row, 36)));
 	json_object_set_new(limits, "cpus", json_text_or_null(query_text(row, 31)));
 	json_object_set_new(limits, "io_read_max", query_int(row, 32) == 0 ? json_null() : json_integer(query_int(row, 32)));
 	json_object_set_new(limits, "io_write_max", query_int(row, 33) == 0 ? json_null() : json_integer(query_int(row, 33)));
@@ -144,6 +145,7 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 		.id_base = (uint32_t)query_int(row, 7),
 		.ipv4 = htonl((uint32_t)query_int(row, 8)),
 		.memory_max = (uint64_t)query_int(row, 13),
+		.memory_high = (uint64_t)query_int(row, 36),
 		.swap_max = (uint64_t)query_int(row, 14),
 		.disk_max = (uint64_t)query_int(row, 15),
 		.cpu_percent = (uint32_t)query_int(row, 16),

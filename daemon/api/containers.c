@@ -131,14 +131,14 @@ static int container_insert(struct request *request, const struct spec *spec, co
 	if (store_do(store, err,
 		      "INSERT INTO containers (id, project, name, image, wanted, id_base, ipv4, ipv6, port, command,"
 		      " environment, memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, merge, created, user,"
-		      " folder, restart, labels, start_order, cpus, read_max, write_max, seccomp, services)"
-		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, nullif(?, ''), nullif(?, ''), ?, ?, ?, ?, ?, ?, ?, ?)",
-		      "ssssiiibissiiiiiiissisisiiss", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
+		      " folder, restart, labels, start_order, cpus, read_max, write_max, seccomp, services, memory_high)"
+		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, nullif(?, ''), nullif(?, ''), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		      "ssssiiibissiiiiiiissisisiissi", id, spec->project, spec->name, image, (int64_t)CONTAINER_WANTED_RUNNING,
 		      (int64_t)allocation.id_base, (int64_t)allocation.ipv4, allocation.ipv6, sizeof allocation.ipv6,
 		      spec->port, command, environment, spec->memory_max, spec->swap_max, spec->disk_max, spec->cpu_percent,
 		      spec->cpu_weight, spec->pids_max, time_now_ms(), spec->user, spec->folder,
 		      spec->restart, labels, spec->start_order, spec->cpus, spec->read_max, spec->write_max,
-		      seccomp, services) == -1) {
+		      seccomp, services, spec->memory_high) == -1) {
 		if (err->code == EEXIST) {
 			error_field(err, "name", "the project has a container named %s already", spec->name);
 			err->code = EEXIST;

@@ -109,10 +109,10 @@ static int row_insert(struct request *request, const struct wish *wish, struct c
 	if (store_do(store, err,
 		     "INSERT INTO containers (id, project, name, image, wanted, id_base, ipv4, ipv6, port, command, environment,"
 		     " memory_max, swap_max, disk_max, cpu_percent, cpu_weight, pids_max, merge, created, deleted, user, folder,"
-		     " restart, labels, start_order, cpus, read_max, write_max, seccomp, services)"
+		     " restart, labels, start_order, cpus, read_max, write_max, seccomp, services, memory_high)"
 		     " SELECT ?, ?, ?, image, 0, ?, ?, ?, port, command, environment, memory_max, swap_max, disk_max, cpu_percent,"
 		     " cpu_weight, pids_max, 0, ?, ?, user, folder, restart, labels, start_order, cpus, read_max, write_max,"
-		     " seccomp, services"
+		     " seccomp, services, memory_high"
 		     " FROM containers WHERE id = ?",
 		     "sssiibiis", copy->to, wish->project, wish->name, (int64_t)allocation.id_base, (int64_t)allocation.ipv4,
 		     allocation.ipv6, sizeof allocation.ipv6, time_now_ms(), time_now_ms(), request->id) == -1)

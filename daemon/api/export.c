@@ -57,6 +57,7 @@ static json_t *settings_json(sqlite3_stmt *row)
 	json_t *limits = json_object();
 
 	limit_set(limits, "memory_max", query_int(row, 3), 0);
+	limit_set(limits, "memory_high", query_int(row, 17), 0);
 	limit_set(limits, "swap_max", query_int(row, 4), SPEC_NO_LIMIT);
 	limit_set(limits, "disk_max", query_int(row, 5), 0);
 	limit_set(limits, "cpu_percent", query_int(row, 6), 0);
@@ -127,7 +128,7 @@ fail:
 
 #define SELECT(state) \
 	"SELECT c.id, " state ", c.port, c.memory_max, c.swap_max, c.disk_max, c.cpu_percent, c.cpu_weight, c.pids_max, c.read_max," \
-	" c.write_max, c.restart, c.labels, c.start_order, c.seccomp, p.realm, c.services FROM containers c JOIN projects p ON p.id = c.project"
+	" c.write_max, c.restart, c.labels, c.start_order, c.seccomp, p.realm, c.services, c.memory_high FROM containers c JOIN projects p ON p.id = c.project"
 
 void containers_export(struct request *request)
 {

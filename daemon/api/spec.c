@@ -81,6 +81,7 @@ static int limits_read(json_t *limits, struct spec *spec, bool *ret_swap, struct
 {
 	const struct json_field fields[] = {
 		{ "memory_max", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->memory_max, NULL },
+		{ "memory_high", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->memory_high, NULL },
 		{ "swap_max", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->swap_max, ret_swap },
 		{ "disk_max", JSON_KIND_INTEGER, false, 0, BYTES_MAX, &spec->disk_max, NULL },
 		{ "cpu_percent", JSON_KIND_INTEGER, false, 0, CPU_PERCENT_MAX, &spec->cpu_percent, NULL },
@@ -97,6 +98,9 @@ static int limits_read(json_t *limits, struct spec *spec, bool *ret_swap, struct
 		return -1;
 	if (spec->memory_max != 0 && spec->memory_max < MEMORY_MIN)
 		return error_field(err, "limits.memory_max", "limits.memory_max must be 0 (no limit) or at least %d bytes",
+				   MEMORY_MIN);
+	if (spec->memory_high != 0 && (spec->memory_high < MEMORY_MIN || (spec->memory_max != 0 && spec->memory_high > spec->memory_max)))
+		return error_field(err, "limits.memory_high", "limits.memory_high must be 0 (a little below memory_max), or at least %d bytes and at most memory_max",
 				   MEMORY_MIN);
 	return 0;
 }

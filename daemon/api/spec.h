@@ -29,6 +29,7 @@ struct spec {
 	json_t *services;                       /* borrowed as well; services.h */
 	char user[USER_TEXT], folder[FOLDER_TEXT]; /* "": as the image says */
 	int64_t memory_max, swap_max, disk_max; /* bytes; 0: no limit (swap_max 0: no swap) */
+	int64_t memory_high;                    /* bytes; 0: as the engine has it */
 	int64_t cpu_percent, cpu_weight, pids_max;
 };
 

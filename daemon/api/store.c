@@ -100,6 +100,7 @@ static const char *const migrations[] = {
 	" UNIQUE (realm, name)) STRICT;",
 	/* services: JSON (services.h). service of an alias: name or port of one, '': the container's default. */
 	"ALTER TABLE containers ADD COLUMN services TEXT NOT NULL DEFAULT '[]';"
+	"ALTER TABLE containers ADD COLUMN memory_high INTEGER NOT NULL DEFAULT 0;"
 	"CREATE TABLE aliases ("
 	" id TEXT PRIMARY KEY, realm TEXT NOT NULL REFERENCES realms(id), host TEXT NOT NULL UNIQUE,"
 	" container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE, service TEXT NOT NULL, enabled INTEGER NOT NULL,"

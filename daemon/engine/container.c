@@ -87,7 +87,9 @@ static int limits_check(const struct container_message *message, struct error *e
 {
 	if (message->memory_max != 0 && message->memory_max < 4 * 1024 * 1024)
 		return error_field(err, "memory_max", "less than 4 MiB of memory starts nothing");
-	if (message->memory_max > INT64_MAX || message->swap_max > INT64_MAX || message->disk_max > INT64_MAX)
+	if (message->memory_high != 0 && (message->memory_high < 4 * 1024 * 1024 || (message->memory_max != 0 && message->memory_high > message->memory_max)))
+		return error_field(err, "memory_high", "less than 4 MiB, or more than memory_max");
+	if (message->memory_max > INT64_MAX || message->memory_high > INT64_MAX || message->swap_max > INT64_MAX || message->disk_max > INT64_MAX)
 		return error_field(err, "limits", "a limit is out of range");
 	if (message->cpu_percent > 100 * 4096)
 		return error_field(err, "cpu_percent", "a limit of more than 4096 CPUs is none");

@@ -122,6 +122,7 @@ static void container_change(const struct message *message)
 		struct container_message *own = &c->message;
 		memcpy(own->name, wanted->name, sizeof own->name);
 		own->memory_max = wanted->memory_max;
+		own->memory_high = wanted->memory_high;
 		own->swap_max = wanted->swap_max;
 		own->disk_max = wanted->disk_max;
 		own->cpu_percent = wanted->cpu_percent;

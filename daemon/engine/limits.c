@@ -64,6 +64,8 @@ void limits_make(const struct container_message *message, struct limit limits[LI
 		limit_make(&limits[0], "memory.high", message->memory_max / 100 * 95);
 		limit_make(&limits[1], "memory.max", message->memory_max);
 	}
+	if (message->memory_high != 0)
+		limit_make(&limits[0], "memory.high", message->memory_high);
 	limit_make(&limits[2], "memory.swap.max", message->swap_max);
 	limit_none(&limits[3], "cpu.max");
 	if (message->cpu_percent != 0)

@@ -262,6 +262,7 @@ struct container_message {
 	uint8_t ipv6[16];
 	uint32_t count;            /* CONTAINER_SYNC's end: frames before it */
 	uint64_t memory_max;       /* bytes; 0: no limit */
+	uint64_t memory_high;      /* bytes; 0: a little below memory_max */
 	uint64_t swap_max;         /* bytes */
 	uint64_t disk_max;         /* bytes of upper; 0: no limit */
 	uint32_t cpu_percent;      /* 100: one CPU; 0: no limit */

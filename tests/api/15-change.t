@@ -24,6 +24,12 @@ is "$(field '.limits | [.memory_max, .swap_max, .disk_max, .cpu_percent, .cpu_we
 is "$(lab 'cd /sys/fs/cgroup; cat memory.max cpu.max pids.max memory.swap.max' | tr '\n' ' ')" '67108864 50000 100000 60 0 ' 'and hold at once'
 change '{"limits":{"memory_max":0,"cpu_percent":0}}'
 is "$STATUS $(lab 'cd /sys/fs/cgroup; cat memory.max memory.high cpu.max' | tr '\n' ' ')" '200 max max max 100000 ' '0 is no limit'
+change '{"limits":{"memory_high":33554432}}'
+is "$STATUS $(field .limits.memory_high) $(lab 'cat /sys/fs/cgroup/memory.high')" '200 33554432 33554432' 'where memory is given back is its own to say'
+change '{"limits":{"memory_max":25165824}}'
+refused 400 invalid limits.memory_high 'which is not beyond all that it may have'
+change '{"limits":{"memory_high":0}}'
+is "$STATUS $(lab 'cat /sys/fs/cgroup/memory.high')" '200 max' 'and not at all'
 lab 'head -c 30000000 /dev/urandom >/srv/big; sync' >/dev/null
 change '{"limits":{"disk_max":41943040}}'
 answers 200 'the disk limit, too'

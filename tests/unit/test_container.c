@@ -97,6 +97,8 @@ static void each_bad_value_is_named(void **state)
 	REFUSED(good.ipv4 = htonl(0x7f000001), "ipv4");
 	REFUSED(good.ipv6[0] = 0xfe, "ipv6");
 	REFUSED(good.memory_max = 4096, "memory_max");
+	REFUSED(good.memory_high = 4096, "memory_high");
+	REFUSED(good.memory_high = good.memory_max + 1, "memory_high");
 	REFUSED(good.disk_max = UINT64_MAX, "limits");
 	REFUSED(good.cpu_weight = 0, "cpu_weight");
 	REFUSED(good.cpu_weight = 10001, "cpu_weight");

@@ -63,6 +63,8 @@ static void what_is_wrong_is_named(void **state)
 		{ "{" BASE ",\"environment\":{\"A\":\"x\\ny\"}}", "environment.A" },
 		{ "{" BASE ",\"environment\":{\"A\":\"x\",\"B\":\"\\r\"}}", "environment.B" },
 		{ "{" BASE ",\"limits\":{\"memory_max\":4096}}", "limits.memory_max" },
+		{ "{" BASE ",\"limits\":{\"memory_high\":4096}}", "limits.memory_high" },
+		{ "{" BASE ",\"limits\":{\"memory_max\":67108864,\"memory_high\":67108865}}", "limits.memory_high" },
 		{ "{" BASE ",\"limits\":{\"cpu_weight\":0}}", "limits.cpu_weight" },
 	};
 	struct spec spec;

@@ -178,6 +178,11 @@ like "$STATUS" '^20[01]$' 'a copy'
 is "$(field '[.services[].name] | join(" ")')" 'plain tls' 'has its services'
 container_gone "$(field .id)"
 
+cli() { "$O/bin/bulkhead" --server "https://api.$DOMAIN" --connect "127.0.0.1:$PORT_HTTPS" --insecure --token-file "$M/token" "$@"; }
+runs "the operator's binary makes an alias" cli alias create "host=cli.$DOMAIN" "container=$box" service=plain
+is "$(alias_of "cli.$DOMAIN")" plain 'that leads there'
+like "$(cli alias list 2>&1)" "cli.$DOMAIN" 'and lists it'
+
 # -- what makes no sense --
 bad() { # SERVICES FIELD
 	api_json PATCH "/containers/$box" "{\"services\":$1}"

@@ -72,8 +72,6 @@ is "$(admin_ssh certificate </dev/null 2>/dev/null | openssl x509 -noout -subjec
 admin_ssh restart proxy </dev/null >/dev/null 2>&1 || true
 runs 'HAProxy is killed' wait_until 60 web_up "$box_url"
 is "$(shown)" "$good" 'it shows it again'
-printf '%s\n' "$TOKEN" >"$W/token"
-chmod 600 "$W/token"
 
 # -- what does not fit --
 bad() { # CHAIN KEY FIELD TEXT
@@ -113,5 +111,9 @@ taken() { put next.pem next.key && [ "$STATUS" = 200 ]; }
 runs 'a killed gate, and then the next one' wait_until 30 taken
 api GET /host/certificate
 is "$(field .subject) $(shown)" "CN=next $(field .fingerprint)" 'is shown'
+cli() { "$O/bin/bulkhead" --server "https://api.$DOMAIN" --connect "127.0.0.1:$PORT_HTTPS" --insecure --token-file "$M/token" "$@"; }
+runs "the operator's binary puts one" cli host certificate "$W/good.pem" "$W/good.key"
+is "$(shown)" "$good" 'which is shown'
+refuses 'and not one without its key' cli host certificate "$W/good.pem" "$W/next.key"
 container_gone "$box"
 finish

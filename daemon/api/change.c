@@ -34,6 +34,7 @@ struct change {
 	struct spec spec; /* of it: name, restart, start_order, limits, user, folder, port */
 	char *labels, *seccomp, *command, *environment, *services; /* JSON; NULL: as they are */
 	struct route_message route; /* as it was */
+	struct error unrouted;      /* why the gate does not have the new one */
 };
 
 static struct change *changes;
@@ -153,22 +154,24 @@ static void change_end(struct change *change, const struct error *err)
 
 static void cut(const struct message *answer, const struct error *err, void *data)
 {
+	struct change *change = data;
+
 	(void)answer;
-	change_end(data, err);
-	change_free(data);
+	change_end(change, change->unrouted.code != 0 ? &change->unrouted : err);
+	change_free(change);
 }
 
-/* New requests go where they shall; what is open to other ports ends. */
+/* New requests go where they shall; what is open to other ports ends, also if the gate cannot be told yet. */
 static void routed(const struct message *answer, const struct error *err, void *data)
 {
 	struct change *change = data;
 	struct error own = ERROR_INIT;
 
 	(void)answer;
-	if (err == NULL && routes_cut(change->request->api, change->id, cut, change, &own) == 0)
-		return;
-	change_end(change, err != NULL ? err : own.code != 0 ? &own : NULL);
-	change_free(change);
+	if (err != NULL)
+		change->unrouted = *err;
+	if (routes_cut(change->request->api, change->id, cut, change, &own) == -1)
+		cut(NULL, &own, change);
 }
 
 /* 1: under way, 0: nothing to do, -1 with err. */
@@ -181,7 +184,8 @@ static int routes_update(struct change *change, struct error *err)
 	if (route_fill(api, change->id, &now, err) == -1 ||
 	    store_number(api->store, err, 0, &wanted, "SELECT wanted FROM containers WHERE id = ?", "s", change->id) == -1)
 		return -1;
-	if (wanted != CONTAINER_WANTED_RUNNING || memcmp(&now, &change->route, sizeof now) == 0)
+	/* Who names services again, as after a failure, has them told again. */
+	if (wanted != CONTAINER_WANTED_RUNNING || (change->services == NULL && memcmp(&now, &change->route, sizeof now) == 0))
 		return 0;
 	return routes_set(api, change->id, routed, change, err) == 0 ? 1 : -1;
 }

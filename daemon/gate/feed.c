@@ -202,11 +202,11 @@ static void whole_committed(const char *answer, void *data)
 	}
 	if (feed->refused)
 		return; /* not current: the sweep tries again */
+	/* Before they are answered: who changes something then, changes a map that is current. */
+	feed->current = sent == feed->change;
 	waiters_end(feed, waiter_satisfied, (int64_t)sent, 0, "");
-	if (sent != feed->change)
+	if (!feed->current)
 		feed_whole(feed);
-	else
-		feed->current = true;
 }
 
 /* A chunk that fails makes the map incomplete: what came is committed all the same, and all is sent once more. */

@@ -144,19 +144,22 @@ static int police(unsigned index, uint64_t rate, struct error *err)
 	return 0;
 }
 
-int shaper_set(const char *link, const struct traffic *traffic, struct error *err)
+int shaper_set(const char *link, const struct traffic *before, const struct traffic *now, struct error *err)
 {
-	unsigned index = if_nametoindex(link);
-	uint64_t toward = traffic->limits[TRAFFIC_INGRESS], from = traffic->limits[TRAFFIC_EGRESS];
+	uint64_t toward = now->limits[TRAFFIC_INGRESS], from = now->limits[TRAFFIC_EGRESS];
+	bool toward_same = before != NULL && before->limits[TRAFFIC_INGRESS] == toward, from_same = before != NULL && before->limits[TRAFFIC_EGRESS] == from;
 
+	if (toward_same && from_same)
+		return 0;
+	unsigned index = if_nametoindex(link);
 	if (index == 0 && errno != ENODEV)
 		return error_errno(err, "cannot find the link %s", link);
 	if (index == 0)
 		return 0;
-	int failed = toward == 0 ? qdisc_remove(index, TC_H_ROOT, 0, err) : shape(index, toward, err);
-	if (failed == 0)
+	int failed = toward_same ? 0 : toward == 0 ? qdisc_remove(index, TC_H_ROOT, 0, err) : shape(index, toward, err);
+	if (failed == 0 && !from_same)
 		failed = qdisc_remove(index, TC_H_INGRESS, TC_H_MAKE(TC_H_INGRESS, 0), err);
-	if (failed == 0 && from != 0)
+	if (failed == 0 && !from_same && from != 0)
 		failed = police(index, from, err);
 	return failed == 0 || err->code == ENODEV ? 0 : error_wrap(err, "cannot give the link %s its rates", link);
 }

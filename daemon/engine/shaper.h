@@ -16,8 +16,11 @@
 
 struct error;
 
-/* Gives a link these rates, or frees it of those that it had. No such link: nothing to do, they come when it is made. */
-int shaper_set(const char *link, const struct traffic *traffic, struct error *err);
+/*
+ * Gives a link these rates, or frees it of those that it had; before: which those are, NULL: unknown. The counter of what
+ * changes begins anew. No such link: nothing to do, they come when it is made.
+ */
+int shaper_set(const char *link, const struct traffic *before, const struct traffic *now, struct error *err);
 
 /* Puts [packets dropped, times that packets had to wait] for a link's rates into counts, by name. */
 int shaper_count(const char *link, const struct traffic *traffic, json_t *counts, struct error *err);

@@ -84,13 +84,10 @@ static int ports_apply(struct subject *subject, const struct ruleset *set, struc
 
 static int traffic_apply(struct subject *subject, const struct traffic *traffic, struct error *err)
 {
-	const uint64_t *old = subject->traffic.limits, *now = traffic->limits;
-	bool same = old[TRAFFIC_EGRESS] == now[TRAFFIC_EGRESS] && old[TRAFFIC_INGRESS] == now[TRAFFIC_INGRESS];
-
 	if (throttle_change(subject->link, &subject->traffic, traffic, err) == -1)
 		return -1;
 	/* Of a new one the link may have rates that an earlier engine gave it. */
-	if ((!same || subject->class == NULL) && shaper_set(subject->link, traffic, err) == -1)
+	if (shaper_set(subject->link, subject->class == NULL ? NULL : &subject->traffic, traffic, err) == -1)
 		return -1;
 	subject->traffic = *traffic;
 	return 0;
@@ -100,7 +97,7 @@ int subject_link_made(const char *link, struct error *err)
 {
 	const struct subject *subject = subject_of_link(link);
 
-	return subject == NULL ? 0 : shaper_set(link, &subject->traffic, err);
+	return subject == NULL ? 0 : shaper_set(link, NULL, &subject->traffic, err);
 }
 
 static int marks_hold(const struct rule_groups *groups, struct element_marks *marks, struct error *err)

@@ -16,12 +16,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "daemon/engine/address.h"
 #include "daemon/engine/cgroup.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/guest.h"
 #include "daemon/engine/merge.h"
-#include "daemon/engine/netdev.h"
 #include "daemon/engine/resident.h"
 #include "daemon/engine/rootfs.h"
 #include "daemon/engine/runtime.h"

@@ -123,7 +123,7 @@ $(TEST_OUT)/bench/packets.cpio: $(O)/bin/packets $(O)/root.erofs build/cpio
 	$(Q)build/cpio $(@D)/packets >$@; rm -rf $(@D)/packets
 
 # The gate's own code, without the gate.
-$(eval $(call program,routes,tests/bench/routes.c daemon/gate/feed.c daemon/gate/haproxy.c daemon/gate/route_table.c daemon/lib/error.c daemon/lib/fd.c daemon/lib/log.c daemon/lib/loop.c))
+$(eval $(call program,routes,tests/bench/routes.c daemon/gate/feed.c daemon/gate/haproxy.c daemon/gate/route_table.c $(addprefix daemon/lib/,error.c fd.c hex.c hostcfg.c json.c log.c loop.c),-ljansson))
 
 .PHONY: bench-containers bench-density bench-firewall bench-idle bench-compaction bench-merging bench-routes
 bench-routes: $(O)/bin/routes $(O)/bin-san/bulkheadd-fake

@@ -18,6 +18,7 @@
 #include "daemon/lib/domain.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/hex.h"
+#include "daemon/lib/hostcfg.h"
 #include "daemon/lib/json.h"
 #include "daemon/lib/log.h"
 
@@ -75,8 +76,7 @@ static int host_check(const struct api *api, const char *text, char host[DOMAIN_
 	char api_host[DOMAIN_TEXT + 4], label[HOST_TEXT];
 
 	/* Certificates and HAProxy have no other names either (RFC 1123). */
-	if (domain_normal(text, host, &ignored) == -1 || strchr(host, '.') == NULL || strchr(host, '_') != NULL || host[0] == '-' ||
-	    strstr(host, ".-") != NULL || strstr(host, "-.") != NULL || host[strlen(host) - 1] == '-')
+	if (domain_normal(text, host, &ignored) == -1 || strchr(host, '.') == NULL || !hostcfg_name_valid(host, true))
 		return error_field(err, "host", "host is not a name like www.example.com");
 	snprintf(api_host, sizeof api_host, "api.%s", api->cfg.domain);
 	size_t size = strlen(host), tail = strlen(api_host);

@@ -129,8 +129,7 @@ int removal_begin(struct api *api, const char *id, struct request *request)
 		return -1;
 	runtime_reaping(api->store, id, true);
 	if (route_fill(api, id, &route, &err) == 0 &&
-	    peer_ask(api->gate, MESSAGE_ROUTE_DELETE, &route, sizeof route, -1, OPERATION_ROUTE_MS, removal_unrouted,
-		     operation, &err) == 0)
+	    routes_forget(api, route.label, removal_unrouted, operation, &err) == 0)
 		return 0;
 	if (err.code != ENOENT) /* revoked before: its route is gone since then */
 		route_left(operation, &err);

@@ -12,11 +12,6 @@ static const char *const protocols[ROUTE_PROTOCOLS] = {
 	[ROUTE_HTTP] = "http", [ROUTE_HTTPS] = "https", [ROUTE_H2C] = "h2c", [ROUTE_WEBSOCKET] = "websocket",
 };
 
-const char *services_protocol_name(uint8_t protocol)
-{
-	return protocol < ROUTE_PROTOCOLS ? protocols[protocol] : NULL;
-}
-
 /* A letter first: a number is a port. */
 static bool name_valid(const char *name)
 {

@@ -26,7 +26,4 @@ char *services_text(json_t *list);
 /* What a service's name or port leads to, "": the default; false: nothing. */
 bool services_find(const struct route_message *route, const char *service, uint16_t *ret_port, uint8_t *ret_protocol);
 
-/* "http", ...; NULL beyond. */
-const char *services_protocol_name(uint8_t protocol);
-
 #endif

@@ -11,7 +11,6 @@
 #define BOOT_CONFIG "/run/bulkhead/host.json"            /* left by the boot agent */
 #define BOOT_ADMIN_FOLDER "/run/bulkhead/admin"          /* authorized_keys of the admin's SSH */
 #define BOOT_HOST_KEY "/data/bulkhead/ssh/host_ed25519"  /* of the running system, not the agent's */
-#define BOOT_CERTIFICATE "/data/bulkhead/tls/bulkhead.pem" /* certificate and key, made by bulkheadd tls-init */
 #define BOOT_API_SOCKET "/run/bulkhead/local.sock"       /* who connects is the platform's admin */
 
 int prepare_main(int argc, char **argv); /* mounts, folders, host name, keys; once, before all else */

@@ -16,6 +16,7 @@
 
 #include "daemon/boot/boot.h"
 #include "daemon/boot/identity.h"
+#include "daemon/lib/certificate.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/hostcfg.h"
@@ -83,7 +84,7 @@ static const char *identity_text(struct identity *identity)
 static void screen_text(const struct hostcfg *cfg, char *text, size_t size)
 {
 	static struct identity ssh = { .path = BOOT_HOST_KEY, .read = identity_ssh };
-	static struct identity certificate = { .path = BOOT_CERTIFICATE, .read = identity_certificate_digest };
+	static struct identity certificate = { .path = CERTIFICATE_PATH, .read = identity_certificate_digest };
 	char addresses[1024];
 
 	addresses_text(addresses, sizeof addresses);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/boot/boot.h"
+#include "daemon/lib/certificate.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/hex.h"
@@ -25,7 +26,7 @@ int identity_certificate(char **ret_pem, struct error *err)
 	char *text, *from, *to;
 	size_t size, kept = 0;
 
-	if (file_read(BOOT_CERTIFICATE, PEM_MAX, &text, &size, err) < 0)
+	if (file_read(CERTIFICATE_PATH, PEM_MAX, &text, &size, err) < 0)
 		return -1;
 	/* Only the certificates move to the front; the rest, the key with it, is wiped. */
 	for (from = text; (from = strstr(from, begin)) != NULL && (to = strstr(from, end)) != NULL; from = to) {
@@ -37,7 +38,7 @@ int identity_certificate(char **ret_pem, struct error *err)
 	explicit_bzero(text + kept, size - kept);
 	if (kept == 0) {
 		free(text);
-		return error_set(err, ENOENT, "%s holds no certificate", BOOT_CERTIFICATE);
+		return error_set(err, ENOENT, "%s holds no certificate", CERTIFICATE_PATH);
 	}
 	*ret_pem = text;
 	return 0;
@@ -59,7 +60,7 @@ int identity_certificate_digest(char *out, size_t size, struct error *err)
 	X509_free(certificate);
 	BIO_free(memory);
 	if (!made || length != DIGEST_BYTES)
-		return error_set(err, EINVAL, "%s cannot be read", BOOT_CERTIFICATE);
+		return error_set(err, EINVAL, "%s cannot be read", CERTIFICATE_PATH);
 	hex_encode(digest, length, out);
 	return 0;
 }

@@ -217,7 +217,7 @@ static void container_cut(const struct message *message)
 	if (cut->kept_count > CUT_KEPT_MAX)
 		result = error_set(&err, EBADMSG, "more ports than a container's URLs lead to");
 	else if (c != NULL) /* what does not run has no connections */
-		result = flow_cut(c->message.ipv4, c->message.ipv6, cut->kept, cut->kept_count, &err);
+		result = flow_destroy(c->message.ipv4, c->message.ipv6, cut->kept, cut->kept_count, &err);
 	reply_now(message->serial, result, &err);
 }
 

@@ -99,8 +99,7 @@ static int socket_end(uint8_t family, const struct inet_diag_sockid *id, struct 
 	return netlink_talk(NETLINK_SOCK_DIAG, header, header->nlmsg_len, 1, NULL, NULL, err);
 }
 
-static int family_end(uint8_t family, const void *address, uint8_t length, const uint16_t *kept, size_t kept_count, unsigned *count,
-		      struct error *err)
+static int family_end(uint8_t family, const void *address, uint8_t length, const uint16_t *kept, size_t kept_count, struct error *err)
 {
 	struct found *found = malloc(sizeof *found);
 
@@ -113,12 +112,10 @@ static int family_end(uint8_t family, const void *address, uint8_t length, const
 		result = sockets_list(family, address, length, found, err);
 		bool progress = false;
 		for (size_t i = 0; result == 0 && i < found->count; i++) {
-			if (socket_end(family, &found->ids[i], err) == 0) {
-				(*count)++;
+			if (socket_end(family, &found->ids[i], err) == 0)
 				progress = true;
-			} else if (err->code != ENOENT && err->code != EOPNOTSUPP) {
+			else if (err->code != ENOENT && err->code != EOPNOTSUPP)
 				result = -1; /* ENOENT: it ended by itself meanwhile; EOPNOTSUPP: already dead */
-			}
 		}
 		if (result == -1 || !progress)
 			break;
@@ -127,23 +124,10 @@ static int family_end(uint8_t family, const void *address, uint8_t length, const
 	return result;
 }
 
-int flow_destroy(uint32_t ipv4, const uint8_t ipv6[16], unsigned *ret_count, struct error *err)
+int flow_destroy(uint32_t ipv4, const uint8_t ipv6[16], const uint16_t *kept, size_t count, struct error *err)
 {
-	unsigned count = 0;
-
-	if (family_end(AF_INET, &ipv4, 4, NULL, 0, &count, err) == -1 || family_end(AF_INET6, ipv6, 16, NULL, 0, &count, err) == -1)
+	if (family_end(AF_INET, &ipv4, 4, kept, count, err) == -1 || family_end(AF_INET6, ipv6, 16, kept, count, err) == -1)
 		return error_wrap(err, "cannot end the connections to a container");
-	if (ret_count != NULL)
-		*ret_count = count;
-	return 0;
-}
-
-int flow_cut(uint32_t ipv4, const uint8_t ipv6[16], const uint16_t *kept, size_t count, struct error *err)
-{
-	unsigned ended = 0;
-
-	if (family_end(AF_INET, &ipv4, 4, kept, count, &ended, err) == -1 || family_end(AF_INET6, ipv6, 16, kept, count, &ended, err) == -1)
-		return error_wrap(err, "cannot end the connections to ports of a container");
 	return 0;
 }
 

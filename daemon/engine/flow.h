@@ -15,13 +15,11 @@ struct error;
 
 /*
  * Ends every TCP socket of the host whose peer is one of the two addresses
- * (SOCK_DESTROY of sock_diag(7)); its owner reads ECONNABORTED. Call it after
- * the firewall is closed, so that no new one comes up. ret_count may be NULL.
+ * (SOCK_DESTROY of sock_diag(7)), but for those to the count ports in kept (host byte
+ * order; NULL: none); its owner reads ECONNABORTED. To end all for good, call it after the
+ * firewall is closed, so that no new one comes up.
  */
-int flow_destroy(uint32_t ipv4, const uint8_t ipv6[16], unsigned *ret_count, struct error *err);
-
-/* The same, but for those to the count ports in kept (host byte order): new ones may come up meanwhile. */
-int flow_cut(uint32_t ipv4, const uint8_t ipv6[16], const uint16_t *kept, size_t count, struct error *err);
+int flow_destroy(uint32_t ipv4, const uint8_t ipv6[16], const uint16_t *kept, size_t count, struct error *err);
 
 /* Forgets tracked connections from and to the two addresses. */
 int flow_forget(uint32_t ipv4, const uint8_t ipv6[16], struct error *err);

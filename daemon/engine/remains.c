@@ -39,7 +39,7 @@ void remains_network_close(const struct container *c)
 
 	address_links(c->message.id, host, peer);
 	complain(element_remove(host, c->message.ipv4, c->message.ipv6, &err), &err);
-	complain(flow_destroy(c->message.ipv4, c->message.ipv6, NULL, &err), &err);
+	complain(flow_destroy(c->message.ipv4, c->message.ipv6, NULL, 0, &err), &err);
 }
 
 void remains_flows_forget(const struct container *c)

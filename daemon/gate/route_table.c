@@ -8,31 +8,12 @@
 #include <string.h>
 
 #include "daemon/lib/error.h"
-
-/* Labels of 1 to 63 lower-case letters, digits and inner hyphens, with dots between them if there may be more than one (RFC 1123). */
-static bool name_valid(const char *name, bool dots)
-{
-	size_t size = 0;
-
-	for (const char *at = name;; at++) {
-		if (*at == '\0' || (*at == '.' && dots)) {
-			if (size == 0 || size >= LABEL_TEXT || at[-1] == '-')
-				return false;
-			if (*at == '\0')
-				return true;
-			size = 0;
-		} else if ((*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9') || (*at == '-' && size > 0)) {
-			size++;
-		} else {
-			return false;
-		}
-	}
-}
+#include "daemon/lib/hostcfg.h"
 
 static int service_check(const struct route_service *service, struct error *err)
 {
 	if (memchr(service->name, '\0', sizeof service->name) == NULL || 
-	    (service->name[0] != '\0' && (!name_valid(service->name, false) || (service->name[0] >= '0' && service->name[0] <= '9'))))
+	    (service->name[0] != '\0' && (!hostcfg_name_valid(service->name, false) || (service->name[0] >= '0' && service->name[0] <= '9'))))
 		return error_field(err, "services", "a service's name is not a part of a host label");
 	if (service->port == 0 || service->protocol >= ROUTE_PROTOCOLS)
 		return error_field(err, "services", "a service has no port, or no protocol");
@@ -45,9 +26,9 @@ int route_make(const struct route_message *message, struct route *ret_route, str
 	struct route route = { .ipv4 = message->ipv4, .port = message->port, .protocol = message->protocol,
 			       .service_count = message->service_count };
 
-	if (!name_valid(message->label, alias))
+	if (!hostcfg_name_valid(message->label, alias))
 		return error_field(err, "label", alias ? "not a host name" : "not a host label");
-	if (alias && !name_valid(message->owner, false))
+	if (alias && !hostcfg_name_valid(message->owner, false))
 		return error_field(err, "owner", "not a host label");
 	if (message->port == 0 || message->protocol >= ROUTE_PROTOCOLS)
 		return error_field(err, "port", "port 0, or no protocol");

@@ -12,6 +12,9 @@
 
 struct error;
 
+/* Those of the host, which HAProxy reads at its start: root's alone. */
+#define CERTIFICATE_PATH "/data/bulkhead/tls/bulkhead.pem"
+
 enum {
 	CERTIFICATE_CHAIN_MAX = 8,
 	/* In its normal form, with its key. HAProxy takes 16 KiB over its runtime socket, the command's own words among them. */

@@ -26,7 +26,7 @@ void hostcfg_defaults(struct hostcfg *cfg)
 }
 
 /* RFC 1123 labels, lower case, with dots between them when dots are allowed. */
-static bool name_valid(const char *name, bool dots)
+bool hostcfg_name_valid(const char *name, bool dots)
 {
 	size_t label = 0;
 
@@ -357,9 +357,9 @@ static int config_read(json_t *root, struct hostcfg *cfg, struct error *err)
 
 	if (json_read(root, "", fields, sizeof fields / sizeof *fields, err) == -1)
 		return -1;
-	if (!name_valid(cfg->hostname, false))
+	if (!hostcfg_name_valid(cfg->hostname, false))
 		return error_field(err, "hostname", "hostname must be one lower-case DNS label, not '%s'", cfg->hostname);
-	if (!name_valid(cfg->domain, true))
+	if (!hostcfg_name_valid(cfg->domain, true))
 		return error_field(err, "domain", "domain must be a lower-case DNS name, not '%s'", cfg->domain);
 	cfg->swap_mib = (uint32_t)swap_mib;
 	if (ssh != NULL && ssh_read(ssh, cfg, err) == -1)

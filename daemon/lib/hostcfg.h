@@ -73,6 +73,9 @@ int hostcfg_parse(const char *text, size_t size, struct hostcfg *cfg, struct err
 /* Reads and parses a file; a missing file is ENOENT and also leaves the defaults. */
 int hostcfg_load(const char *path, struct hostcfg *cfg, struct error *err);
 
+/* Labels of 1 to 63 lower-case letters, digits and inner hyphens, with dots between them if there may be more than one (RFC 1123). */
+bool hostcfg_name_valid(const char *name, bool dots);
+
 /* True for a line of authorized_keys that has no options: "<type> <base64>[ comment]". */
 bool hostcfg_key_valid(const char *line);
 

@@ -402,9 +402,6 @@ struct export_reply_message {
 	uint64_t bytes;            /* of the archive */
 };
 
-/* Chain and key of the host, for HAProxy. */
-#define CERTIFICATE_PATH "/data/bulkhead/tls/bulkhead.pem"
-
 /* What a container speaks at a port of it. */
 enum route_protocol { ROUTE_HTTP, ROUTE_HTTPS, ROUTE_H2C, ROUTE_WEBSOCKET, ROUTE_PROTOCOLS };
 

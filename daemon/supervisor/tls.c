@@ -19,15 +19,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/lib/certificate.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/hostcfg.h"
 #include "daemon/lib/log.h"
-#include "daemon/lib/protocol.h"
 #include "daemon/roles.h"
 
 #define TLS_FOLDER "/data/bulkhead/tls"
-#define TLS_PATH CERTIFICATE_PATH
 #define TLS_ISSUER "Bulkhead self-signed"
 #define HAPROXY_FOLDER "/run/haproxy"
 
@@ -113,7 +112,7 @@ static int certificate_make(const char *domain, struct error *err)
 	}
 	size = BIO_get_mem_data(memory, &data);
 	/* HAProxy reads it as root, before it drops to its own user. */
-	result = file_write(TLS_PATH, data, (size_t)size, 0600, err);
+	result = file_write(CERTIFICATE_PATH, data, (size_t)size, 0600, err);
 	OPENSSL_cleanse(data, (size_t)size);
 out:
 	BIO_free(memory);
@@ -131,7 +130,7 @@ static bool certificate_keeps(const char *domain)
 	size_t size;
 	bool keep = false;
 
-	if (file_read(TLS_PATH, TLS_FILE_MAX, &text, &size, &err) == -1) {
+	if (file_read(CERTIFICATE_PATH, TLS_FILE_MAX, &text, &size, &err) == -1) {
 		if (err.code != ENOENT)
 			log_warning("%s; a new certificate is made", err.message);
 		return false;
@@ -139,7 +138,7 @@ static bool certificate_keeps(const char *domain)
 	BIO *memory = BIO_new_mem_buf(text, (int)size);
 	X509 *certificate = memory == NULL ? NULL : PEM_read_bio_X509(memory, NULL, NULL, NULL);
 	if (certificate == NULL) {
-		log_warning("%s holds no certificate; a new one is made", TLS_PATH);
+		log_warning("%s holds no certificate; a new one is made", CERTIFICATE_PATH);
 	} else {
 		X509_NAME_get_text_by_NID(X509_get_issuer_name(certificate), NID_organizationName, organisation,
 					  sizeof organisation);
@@ -150,7 +149,7 @@ static bool certificate_keeps(const char *domain)
 		bool lasts = X509_cmp_time(X509_get0_notAfter(certificate), &soon) > 0;
 		keep = strcmp(organisation, TLS_ISSUER) != 0 || (fits && lasts);
 		if (keep && (!fits || !lasts))
-			log_warning("the certificate in %s %s; it is yours and stays", TLS_PATH,
+			log_warning("the certificate in %s %s; it is yours and stays", CERTIFICATE_PATH,
 				    fits ? "ends within 30 days" : "is not for the domain and its wildcard");
 	}
 	X509_free(certificate);
@@ -190,7 +189,7 @@ int tls_init_main(int argc, char **argv)
 	if (!certificate_keeps(cfg.domain)) {
 		if (certificate_make(cfg.domain, &err) == -1)
 			goto fail;
-		log_info("made a self-signed certificate for %s and *.%s in %s", cfg.domain, cfg.domain, TLS_PATH);
+		log_info("made a self-signed certificate for %s and *.%s in %s", cfg.domain, cfg.domain, CERTIFICATE_PATH);
 	}
 	return 0;
 

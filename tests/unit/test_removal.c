@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/api/removal.c daemon/api/operation.c daemon/api/runtime.c daemon/api/allocate.c daemon/api/store.c -lsqlite3
+// link: daemon/api/removal.c daemon/api/routes.c daemon/api/services.c daemon/api/operation.c daemon/api/runtime.c daemon/api/allocate.c daemon/api/store.c -lsqlite3
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include "daemon/api/container.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/removal.h"
-#include "daemon/api/routes.h"
 #include "daemon/api/runtime.h"
 #include "daemon/api/store.h"
 
@@ -39,16 +38,6 @@ int peer_ask(struct peer *peer, uint32_t type, const void *payload, size_t size,
 	bench.cbs[bench.asked - 1] = bench.cb = cb;
 	bench.datas[bench.asked - 1] = bench.data = data;
 	return 0;
-}
-
-int route_fill(struct api *api, const char *id, struct route_message *message, struct error *err)
-{
-	int64_t has;
-
-	(void)message;
-	assert_ok(store_number(api->store, err, 0, &has, "SELECT 1 FROM containers WHERE id = ? AND project IS NOT NULL", "s",
-			       id), err);
-	return has != 0 ? 0 : error_set(err, ENOENT, "there is no such container");
 }
 
 int64_t time_now_ms(void)

@@ -10,6 +10,7 @@
 #include "daemon/engine/element.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/lifecycle.h"
+#include "daemon/engine/nesting.h"
 #include "daemon/engine/runtime.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -64,5 +65,6 @@ int adopt_all(const struct hostcfg *cfg, bool lost, struct error *err)
 		if (id_valid(entry->d_name))
 			adopt_one(entry->d_name, cfg, lost);
 	closedir(dir);
+	nesting_begin();
 	return 0;
 }

@@ -427,7 +427,6 @@ void lifecycle_found(struct container *c, int monitor, int init, const struct ru
 		copies_release(c);
 		c->frozen = cgroup_frozen(group);
 		c->state = CONTAINER_STATE_RUNNING;
-		nesting_update();
 		return;
 	}
 	remains_network_close(c);
@@ -445,6 +444,5 @@ int lifecycle_init(struct loop *loop, const struct hostcfg *cfg, lifecycle_answe
 		return -1;
 	if (tree_sweep(loop, ENGINE_CONTAINERS, err) == -1)
 		complain(err); /* what is left takes room, and nothing else */
-	nesting_update();
 	return 0;
 }

@@ -11,18 +11,30 @@
 
 #define SWITCH "/proc/sys/kernel/unprivileged_userns_clone"
 
+static struct {
+	bool all_known;
+	int told;
+} self = { .told = -1 };
+
 void nesting_update(void)
 {
-	static int told = -1;
 	struct error err = ERROR_INIT;
 	bool wanted = false;
 
+	if (!self.all_known)
+		return;
 	for (const struct container *c = container_first(); c != NULL && !wanted; c = c->next)
 		wanted = c->message.policy == POLICY_NESTING && !container_idle(c);
-	if (told == (int)wanted)
+	if (self.told == (int)wanted)
 		return;
-	told = wanted;
+	self.told = wanted;
 	/* A kernel without the switch (a developer's) has nothing to tell. */
 	if (file_poke(SWITCH, wanted ? "1" : "0", &err) == -1 && err.code != ENOENT)
 		log_error("nesting: %s", err.message);
+}
+
+void nesting_begin(void)
+{
+	self.all_known = true;
+	nesting_update();
 }

@@ -7,7 +7,13 @@
 #ifndef BULKHEAD_NESTING_H
 #define BULKHEAD_NESTING_H
 
-/* Looks at all containers and tells the kernel. Before one starts, when one has ended, and when an engine has found them. */
+/*
+ * Looks at all containers and tells the kernel: before one starts, and when one has ended. Nothing
+ * before nesting_begin().
+ */
 void nesting_update(void);
+
+/* All containers that an earlier engine left have been found; until here what that one told the kernel stands. */
+void nesting_begin(void);
 
 #endif

@@ -18,6 +18,7 @@ static const struct role {
 	{ "engine", "engine", engine_main },
 	{ "api", "api", api_main },
 	{ "gate", "gate", gate_main },
+	{ "passwords", "passwords", passwords_main },
 	{ "names", "names", names_main },
 	{ "start", "start", start_main },
 	{ "exec", "exec", exec_main },

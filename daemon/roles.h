@@ -30,6 +30,7 @@ role_main firewall_init_main; /* the firewall, before anything listens */
 role_main tls_init_main;   /* certificate and HAProxy's domain file, before HAProxy starts */
 role_main api_main;
 role_main gate_main;
+role_main passwords_main;  /* run by the gate */
 role_main names_main;
 role_main engine_main;
 role_main start_main;

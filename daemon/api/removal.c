@@ -10,6 +10,7 @@
 #include "daemon/api/api.h"
 #include "daemon/api/container.h"
 #include "daemon/api/operation.h"
+#include "daemon/api/permissions.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/request.h"
 #include "daemon/api/routes.h"
@@ -46,6 +47,7 @@ static void removal_cleaned(const struct message *answer, const struct error *er
 		removal_pause(operation, err);
 		return;
 	}
+	permissions_forget(operation->api, operation->id);
 	if (store_begin(store, &failure) == -1 ||
 	    store_number(store, &failure, 0, &ipv4, "SELECT ipv4 FROM containers WHERE id = ?", "s", operation->id) == -1 ||
 	    (ipv4 != 0 && allocate_release(store, (uint32_t)ipv4, time_now_ms(), &failure) == -1) ||

@@ -19,6 +19,8 @@ request_handler containers_list, containers_create, containers_show, containers_
 request_handler metrics_show;
 request_handler exec_run, sessions_attach, containers_copy, containers_export, snapshots_export;
 request_handler snapshots_list, snapshots_create, snapshots_show, snapshots_delete, snapshots_restore;
+request_handler realms_permissions, realms_permissions_set, realms_permissions_change, realms_permissions_delete, projects_permissions, projects_permissions_set,
+	projects_permissions_change, projects_permissions_delete, containers_permissions, containers_permissions_set, containers_permissions_change, containers_permissions_delete;
 request_handler realms_firewall, realms_firewall_set, projects_firewall, projects_firewall_set, containers_firewall,
 	containers_firewall_set, containers_firewall_effective, containers_firewall_test;
 request_handler address_sets_list, address_sets_create, address_sets_show, address_sets_change, address_sets_delete,

@@ -20,7 +20,8 @@ int route_fill(struct api *api, const char *id, struct route_message *message, s
 {
 	/* Also for tombstones: their route has to go. */
 	cleanup_query sqlite3_stmt *row = store_query(
-		api->store, err, "SELECT project, ipv4, port, services FROM containers WHERE id = ? AND project IS NOT NULL", "s", id);
+		api->store, err, "SELECT c.project, c.ipv4, c.port, c.services, p.realm FROM containers c JOIN projects p ON p.id = c.project"
+					       " WHERE c.id = ?", "s", id);
 	int step = row == NULL ? -1 : query_step(row, err);
 
 	if (step == -1)
@@ -29,6 +30,7 @@ int route_fill(struct api *api, const char *id, struct route_message *message, s
 		return error_set(err, ENOENT, "there is no such container");
 	*message = (struct route_message){ .ipv4 = htonl((uint32_t)query_int(row, 1)), .port = (uint16_t)query_int(row, 2) };
 	snprintf(message->label, sizeof message->label, "%.24s-%.24s", query_text(row, 0), id);
+	snprintf(message->realm, sizeof message->realm, "%s", query_text(row, 4));
 	cleanup_json json_t *services = json_loads(query_text(row, 3), 0, NULL);
 	if (services_read(services, message->services, &message->service_count, err) == -1)
 		return -1;
@@ -55,6 +57,7 @@ int route_fill_alias(struct api *api, const char *id, struct route_message *mess
 	if (step == -1 || route_fill(api, query_text(row, 1), &target, err) == -1)
 		return -1;
 	*message = (struct route_message){ .ipv4 = target.ipv4 };
+	snprintf(message->realm, sizeof message->realm, "%s", target.realm);
 	routes_alias_label(api, query_text(row, 0), message->label);
 	snprintf(message->owner, sizeof message->owner, "%.63s", target.label);
 	if (!services_find(&target, query_text(row, 2), &message->port, &message->protocol))

@@ -59,8 +59,6 @@ static void request_free(struct request *request)
 	upload_free(request->upload);
 	json_decref(request->json);
 	if (request->body != NULL)
-		explicit_bzero(request->body, request->body_room); /* a password may be in it */
-	if (request->body != NULL)
 		explicit_bzero(request->body, request->body_room); /* a key or a password may have been in it */
 	free(request->body);
 	free(request->answer);

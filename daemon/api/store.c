@@ -106,6 +106,11 @@ static const char *const migrations[] = {
 	" container TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE, service TEXT NOT NULL, enabled INTEGER NOT NULL,"
 	" created INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX aliases_container ON aliases (container);",
+	/* id: of one of the others. document: normal (lib/permissions.h). */
+	"CREATE TABLE permissions ("
+	" id TEXT PRIMARY KEY, realm TEXT REFERENCES realms(id) ON DELETE CASCADE,"
+	" project TEXT REFERENCES projects(id) ON DELETE CASCADE, container TEXT REFERENCES containers(id) ON DELETE CASCADE,"
+	" version INTEGER NOT NULL, document TEXT NOT NULL) STRICT;",
 };
 
 static int store_error(sqlite3 *db, struct error *err)

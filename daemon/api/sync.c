@@ -13,6 +13,7 @@
 #include "daemon/api/container.h"
 #include "daemon/api/firewall.h"
 #include "daemon/api/peer.h"
+#include "daemon/api/permissions.h"
 #include "daemon/api/routes.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
@@ -170,6 +171,20 @@ static int rules_tell(struct sync *sync, struct error *err)
 	return sync_tell(sync, MESSAGE_RULES, &rules, sizeof rules, fd, id, err);
 }
 
+static int permissions_tell(struct sync *sync, struct error *err)
+{
+	struct permissions_message permissions = { .count = 0 };
+	char id[ID_TEXT];
+
+	int next = sync_next(sync, "SELECT id FROM permissions WHERE id > ? ORDER BY id LIMIT 1", id, sizeof id, err);
+	cleanup_fd int fd = -1;
+	if (next == -1 || (next == 1 && permissions_fill(sync->api->store, id, &permissions, &fd, err) == -1))
+		return -1;
+	if (next == 0)
+		permissions.count = sync->count;
+	return sync_tell(sync, MESSAGE_PERMISSIONS, &permissions, sizeof permissions, fd, id, err);
+}
+
 /* No end of its own: the aliases follow, and are counted on. */
 static int route_tell(struct sync *sync, struct error *err)
 {
@@ -210,7 +225,7 @@ static int alias_tell(struct sync *sync, struct error *err)
 }
 
 static sync_part *const engine_parts[] = { hello_tell, access_tell, image_tell, address_set_tell, rules_tell, snapshot_tell, container_tell, NULL };
-static sync_part *const gate_parts[] = { hello_tell, route_tell, alias_tell, NULL };
+static sync_part *const gate_parts[] = { hello_tell, permissions_tell, route_tell, alias_tell, NULL };
 
 static void sync_wait(struct sync *sync, int64_t ms)
 {

@@ -21,6 +21,7 @@ enum {
 	FEED_WAIT_MS = 3000,   /* an asker waits this long for HAProxy to come back */
 	FEED_SWEEP_MS = 250,
 	FEED_WAITERS_MAX = 4096,
+	FEED_CHANGES_MAX = 1000, /* commands of one change; beyond, the whole table is quicker */
 };
 
 enum waiter_kind { WAITER_SET, WAITER_REMOVE, WAITER_REPLACE };
@@ -396,6 +397,38 @@ int feed_replace(struct feed *feed, struct route_table *table, uint64_t serial, 
 	feed->known = true;
 	feed->change++;
 	waiter_keep(waiter);
+	if (feed->feeding == 0)
+		feed_whole(feed);
+	return 0;
+}
+
+const struct route_table *feed_table(const struct feed *feed)
+{
+	return &feed->table;
+}
+
+int feed_guard(struct feed *feed, feed_guarded_cb *guarded, void *data, uint64_t serial, struct error *err)
+{
+	struct waiter *waiter = waiter_new(feed, WAITER_SET, serial, err);
+	size_t changes = 0;
+
+	if (waiter == NULL)
+		return -1;
+	for (size_t i = 0; i < feed->table.count; i++) {
+		struct route *route = &feed->table.routes[i], before = *route;
+		route->guarded = guarded(route, data);
+		if (route->guarded == before.guarded)
+			continue;
+		changes += 2 + 2 * route->service_count;
+		if (changes <= FEED_CHANGES_MAX)
+			route_send(waiter, &before, route);
+	}
+	if (changes <= FEED_CHANGES_MAX) {
+		change_sent(waiter);
+		return 0;
+	}
+	waiter->lost = true;
+	change_sent(waiter);
 	if (feed->feeding == 0)
 		feed_whole(feed);
 	return 0;

@@ -35,4 +35,14 @@ int feed_remove(struct feed *feed, const char *label, uint64_t serial, struct er
 /* Exchanges the whole table; takes the routes over and leaves *table empty. */
 int feed_replace(struct feed *feed, struct route_table *table, uint64_t serial, struct error *err);
 
+/* What is fed. */
+const struct route_table *feed_table(const struct feed *feed);
+
+/*
+ * Asks of every route whether it is guarded, and tells HAProxy of those that have changed; done once it has all. -1 with
+ * err: nothing is changed.
+ */
+typedef bool feed_guarded_cb(const struct route *route, void *data);
+int feed_guard(struct feed *feed, feed_guarded_cb *guarded, void *data, uint64_t serial, struct error *err);
+
 #endif

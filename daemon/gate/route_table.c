@@ -26,6 +26,7 @@ int route_make(const struct route_message *message, struct route *ret_route, str
 	struct route route = { .ipv4 = message->ipv4, .port = message->port, .protocol = message->protocol,
 			       .service_count = message->service_count };
 
+	snprintf(route.realm, sizeof route.realm, "%s", message->realm);
 	if (!hostcfg_name_valid(message->label, alias))
 		return error_field(err, "label", alias ? "not a host name" : "not a host label");
 	if (alias && !hostcfg_name_valid(message->owner, false))
@@ -79,7 +80,7 @@ static void value_print(const struct route *route, uint16_t port, uint8_t protoc
 	struct in_addr in = { .s_addr = route->ipv4 };
 
 	inet_ntop(AF_INET, &in, address, sizeof address);
-	snprintf(value, ROUTE_VALUE_TEXT, "%s:%u:%c", address, port, letters[protocol]);
+	snprintf(value, ROUTE_VALUE_TEXT, "%s:%u:%c%s", address, port, letters[protocol], route->guarded ? ":g" : "");
 }
 
 bool route_entry(const struct route *route, size_t number, char key[ROUTE_KEY_TEXT], char value[ROUTE_VALUE_TEXT])
@@ -139,6 +140,44 @@ const struct route *route_table_find(const struct route_table *table, const char
 	size_t place = route_table_place(table, label, &found);
 
 	return found ? &table->routes[place] : NULL;
+}
+
+/* A service of a container by its port; by its name, if it is not NULL. */
+static const struct route_service *service_find(const struct route *route, const char *name, uint16_t port)
+{
+	for (size_t i = 0; i < route->service_count; i++)
+		if (name != NULL ? strcmp(route->services[i].name, name) == 0 && *name != '\0' : route->services[i].port == port)
+			return &route->services[i];
+	return NULL;
+}
+
+const struct route *route_table_seek(const struct route_table *table, const char *key, const char **ret_service, uint16_t *ret_port)
+{
+	const struct route *route = route_table_find(table, key);
+	const struct route_service *service = NULL;
+	uint16_t port = route == NULL ? 0 : route->port;
+	char label[HOST_TEXT];
+
+	/* "<label>-<name or port>": a name may have hyphens, too. */
+	for (const char *dash = route == NULL ? strchr(key, '-') : NULL; dash != NULL && route == NULL; dash = strchr(dash + 1, '-')) {
+		snprintf(label, sizeof label, "%.*s", (int)(dash - key), key);
+		route = route_table_find(table, label);
+		if (route == NULL || route->owner != NULL) {
+			route = NULL;
+			continue;
+		}
+		service = service_find(route, dash + 1, 0);
+		port = service != NULL ? service->port : (uint16_t)strtoul(dash + 1, NULL, 10);
+	}
+	if (route != NULL && route->owner != NULL)
+		route = route_table_find(table, route->owner);
+	if (route == NULL)
+		return NULL;
+	if (service == NULL)
+		service = service_find(route, NULL, port);
+	*ret_service = service == NULL ? "" : service->name;
+	*ret_port = port;
+	return route;
 }
 
 static int room_make(struct route_table *table, struct error *err)

@@ -7,7 +7,7 @@
  * label of the host's domain, that leads to one port, and goes with its owner.
  *
  * HAProxy looks up entries, each a key and "<ip>:<port>:<protocol>": protocol is h (HTTP/1),
- * s (TLS), 2 (HTTP/2 in clear) or w (websockets only).
+ * s (TLS), 2 (HTTP/2 in clear) or w (websockets only). ":g" behind it: the gate is asked first.
  */
 #ifndef BULKHEAD_ROUTE_TABLE_H
 #define BULKHEAD_ROUTE_TABLE_H
@@ -24,7 +24,7 @@ struct error;
 enum {
 	ROUTES_MAX = 131072,
 	ROUTE_KEY_TEXT = HOST_TEXT,
-	ROUTE_VALUE_TEXT = INET_ADDRSTRLEN + 10,
+	ROUTE_VALUE_TEXT = INET_ADDRSTRLEN + 12,
 	ROUTE_ENTRIES_MAX = 2 + 2 * ROUTE_SERVICES_MAX,
 };
 
@@ -33,6 +33,8 @@ struct route {
 	uint32_t ipv4;                  /* network byte order */
 	uint16_t port;
 	uint8_t protocol;               /* enum route_protocol */
+	bool guarded;                   /* the gate is asked who may use it */
+	char realm[ID_TEXT];
 	uint16_t service_count;
 	struct route_service *services; /* owned; NULL: none */
 };
@@ -51,6 +53,12 @@ bool route_entry(const struct route *route, size_t number, char key[ROUTE_KEY_TE
 
 /* NULL: there is none. */
 const struct route *route_table_find(const struct route_table *table, const char *label);
+
+/*
+ * The container's route that an entry with this key belongs to, also an alias's; with the service that it leads to: its port,
+ * and its name ("": it has none). NULL: there is none.
+ */
+const struct route *route_table_seek(const struct route_table *table, const char *key, const char **ret_service, uint16_t *ret_port);
 
 /*
  * Takes route over, in any case. Another with its label, which it takes the place of, is handed to the caller in

@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -179,4 +180,18 @@ json_t *json_words(const char *words, size_t size)
 	for (size_t at = 0; list != NULL && at < size; at += strlen(words + at) + 1)
 		json_array_append_new(list, json_string(words + at));
 	return list;
+}
+
+int json_time(const char *text, const char *field, int64_t *ret_ms, struct error *err)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	*ret_ms = 0;
+	if (text[0] == '\0')
+		return 0;
+	if (end == NULL || *end != '\0')
+		return error_field(err, field, "%s is not a time such as 2026-12-31T23:59:59Z", field);
+	*ret_ms = (int64_t)timegm(&tm) * 1000;
+	return 0;
 }

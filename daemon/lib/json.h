@@ -65,6 +65,9 @@ int json_read(json_t *object, const char *path, const struct json_field *fields,
 /* Takes key out if it is null: what is shown so can be written back. For before json_read(). */
 void json_drop_null(json_t *object, const char *key);
 
+/* "2026-12-31T23:59:59Z" (RFC 3339, UTC, whole seconds), in ms since 1970; "": 0. */
+int json_time(const char *text, const char *field, int64_t *ret_ms, struct error *err);
+
 /* A string, or null for an empty one. */
 json_t *json_text_or_null(const char *text);
 

@@ -5,7 +5,7 @@
  * from it: on HELLO (a role started, again) api sends the whole truth anew.
  *
  * The whole truth is, from api to engine: HELLO, all of IMAGE_SYNC, all of
- * CONTAINER_SYNC; to gate: HELLO, all of ROUTE_SYNC. A list is one frame for
+ * CONTAINER_SYNC; to gate: HELLO, all of PERMISSIONS, all of ROUTE_SYNC. A list is one frame for
  * each entry, then an end: a frame with an empty name, all of it zero but
  * `count`, the number of frames before it. Other frames may come in between: what they
  * change holds over what the list said earlier, and what they name is not
@@ -30,6 +30,7 @@
 
 #include "daemon/lib/domain.h"
 #include "daemon/lib/hex.h"
+#include "daemon/lib/password.h"
 
 /*
  * Ends inherited by a role. The supervisor keeps a copy of all, so that a
@@ -37,6 +38,7 @@
  */
 enum {
 	ROLE_FD_API = 3,    /* in engine and gate: to api */
+	ROLE_FD_AGENT = 4,  /* in gate: bound socket where HAProxy asks */
 	ROLE_FD_ENGINE = 3, /* in api and names: to engine */
 	ROLE_FD_NAMES = 4,  /* in engine: to names */
 	ROLE_FD_DNS_UDP = 4, /* in names: two bound sockets where containers ask */
@@ -111,6 +113,11 @@ enum message_type {
 	MESSAGE_CERTIFICATE_REPLY, /* no payload + fd of a file: JSON of certificate_json() */
 	MESSAGE_CERTIFICATE_TRY,   /* the same as CERTIFICATE; api -> gate: would HAProxy take it? RESULT */
 	MESSAGE_CERTIFICATE_USE,   /* no payload; api -> gate: HAProxy uses the one that was tried last; RESULT */
+	MESSAGE_PERMISSIONS,       /* struct permissions_message + fd of a file with the normal document as JSON (permissions.h), none: it has
+				    * none; api -> gate: in force from now on; RESULT. Without serial: the truth, before the routes */
+	MESSAGE_PASSWORD_HASH,     /* struct password_message, of which the password counts; api -> gate -> its process for passwords */
+	MESSAGE_PASSWORD_HASH_REPLY, /* struct password_message, of which the hash counts */
+	MESSAGE_PASSWORD_VERIFY,   /* struct password_message; within the gate; RESULT: 0, or EACCES */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -420,6 +427,7 @@ struct route_service {
 
 struct route_message {
 	char label[HOST_TEXT];   /* "<project>-<container>"; of an alias a label of the host's domain, or a host name */
+	char realm[ID_TEXT];
 	char owner[LABEL_TEXT];  /* of an alias: the label of the container that it leads to, and goes with; "": it is none */
 	uint16_t port;           /* host byte order */
 	uint32_t ipv4;           /* network byte order */
@@ -428,6 +436,19 @@ struct route_message {
 	uint8_t reserved;
 	uint16_t service_count;
 	struct route_service services[ROUTE_SERVICES_MAX];
+};
+
+/* One with empty id ends the truth about permissions: what was not named has none. */
+struct permissions_message {
+	char id[ID_TEXT];    /* of a realm, a project or a container */
+	char reserved[3];
+	uint32_t count;      /* of the end: frames before it */
+};
+
+/* Holds a secret: both ends wipe it. */
+struct password_message {
+	char hash[PASSWORD_HASH_TEXT];
+	char password[PASSWORD_MAX + 1];
 };
 
 enum { CUT_KEPT_MAX = ROUTE_SERVICES_MAX + 1 };

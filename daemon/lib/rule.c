@@ -223,23 +223,6 @@ static int ports_read(json_t *list, const char *path, struct rule *rule, struct 
 	return 0;
 }
 
-/* "2026-12-31T23:59:59Z" (RFC 3339, UTC, whole seconds). */
-static int expiry_read(const char *text, const char *path, int64_t *ret_ms, struct error *err)
-{
-	char field[96];
-	struct tm tm = { 0 };
-	const char *end = text[0] == '\0' ? NULL : strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-
-	*ret_ms = 0;
-	if (text[0] == '\0')
-		return 0;
-	field_name(field, sizeof field, path, "expires_at");
-	if (end == NULL || *end != '\0')
-		return error_field(err, field, "%s is not a time such as 2026-12-31T23:59:59Z", field);
-	*ret_ms = (int64_t)timegm(&tm) * 1000;
-	return 0;
-}
-
 static int id_read(const char *path, struct rule *rule, struct error *err)
 {
 	char field[96];
@@ -302,7 +285,9 @@ int rule_read(json_t *object, const char *path, struct rule *ret_rule, struct er
 	for (enum rule_peer_kind kind = 0; kind < PEER_KINDS; kind++)
 		if (peers_read(peers[kind], path, kind, &rule, err) == -1)
 			return -1;
-	if (families_check(path, &rule, err) == -1 || expiry_read(expires, path, &rule.expires_ms, err) == -1 || names_read(names, path, &rule, err) == -1) {
+	char field[96];
+	field_name(field, sizeof field, path, "expires_at");
+	if (families_check(path, &rule, err) == -1 || json_time(expires, field, &rule.expires_ms, err) == -1 || names_read(names, path, &rule, err) == -1) {
 		rule_free(&rule);
 		return -1;
 	}

@@ -295,7 +295,8 @@ static int supervisor_prepare(struct supervisor *supervisor, struct error *err)
 	if (listening == -1)
 		return -1;
 	int local = socket_listen("/run/bulkhead/local.sock", 0600, 0, err);
-	if (local == -1 || channel_pair(engine, err) == -1 || channel_pair(gate, err) == -1 || channel_pair(resolver, err) == -1)
+	int agent = local == -1 ? -1 : socket_listen("/run/bulkhead/gate.sock", 0660, ROLE_GID, err);
+	if (agent == -1 || channel_pair(engine, err) == -1 || channel_pair(gate, err) == -1 || channel_pair(resolver, err) == -1)
 		return -1;
 	if (dns_prepare(questions, err) == -1)
 		return -1;
@@ -311,7 +312,7 @@ static int supervisor_prepare(struct supervisor *supervisor, struct error *err)
 	memcpy(supervisor->roles[ROLE_API].fds, (int[]){ engine[0], gate[0], listening, local }, 4 * sizeof(int));
 	memcpy(supervisor->roles[ROLE_ENGINE].fds, (int[]){ engine[1], resolver[1] }, 2 * sizeof(int));
 	memcpy(supervisor->roles[ROLE_NAMES].fds, (int[]){ resolver[0], questions[0], questions[1], questions[2], questions[3] }, 5 * sizeof(int));
-	supervisor->roles[ROLE_GATE].fds[0] = gate[1];
+	memcpy(supervisor->roles[ROLE_GATE].fds, (int[]){ gate[1], agent }, 2 * sizeof(int));
 	return 0;
 }
 

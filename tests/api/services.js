@@ -17,7 +17,7 @@ const told = (name) => (request, response) => {
 	request.on('data', (part) => { size += part.length; });
 	request.on('end', () => {
 		response.setHeader('Content-Type', 'application/json');
-		response.end(JSON.stringify({ service: name, version: request.httpVersion, size, headers: request.headers }) + '\n');
+		response.end(JSON.stringify({ service: name, url: request.url, version: request.httpVersion, size, headers: request.headers }) + '\n');
 	});
 };
 const upgrade = (request, socket) => {

@@ -36,6 +36,7 @@ roles_enter() {
 }
 
 roles_begin() {
+	export BULKHEAD_ETC=rootfs/files/etc/haproxy
 	sed -i '/^haproxy:/d' /etc/passwd /etc/group
 	echo 'bulkhead:x:900:' >>/etc/group
 	printf '%s\n' 'api:x:901:900::/:/x' 'gate:x:902:900::/:/x' 'haproxy:x:903:900::/:/x' >>/etc/passwd

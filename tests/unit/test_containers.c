@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: tests/unit/stub_request.c daemon/api/containers.c daemon/api/container.c daemon/api/routes.c daemon/api/services.c daemon/api/defaults.c daemon/api/lifecycle.c daemon/api/operation.c daemon/api/removal.c
+// link: daemon/api/permissions.c tests/unit/stub_request.c daemon/api/containers.c daemon/api/container.c daemon/api/routes.c daemon/api/services.c daemon/api/defaults.c daemon/api/lifecycle.c daemon/api/operation.c daemon/api/removal.c
 // link: daemon/api/runtime.c daemon/api/merge.c daemon/api/spec.c daemon/api/services.c daemon/api/confinement.c -lseccomp daemon/api/name.c daemon/api/allocate.c daemon/api/page.c
 // link: daemon/api/idempotency.c daemon/api/store.c -lsqlite3 -lcrypto
 #include "tests/unit/unit.h"

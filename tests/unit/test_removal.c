@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/api/removal.c daemon/api/routes.c daemon/api/services.c daemon/api/operation.c daemon/api/runtime.c daemon/api/allocate.c daemon/api/store.c -lsqlite3
+// link: daemon/api/permissions.c daemon/api/removal.c daemon/api/routes.c daemon/api/services.c daemon/api/operation.c daemon/api/runtime.c daemon/api/allocate.c daemon/api/store.c -lsqlite3
 #include "tests/unit/unit.h"
 
 #include <errno.h>

@@ -204,9 +204,49 @@ static void it_has_an_end(void **state)
 	route_table_clear(&table);
 }
 
+/* Whose URL a key is, and of which service. */
+static void test_seek(void **state)
+{
+	struct route_table table = { 0 };
+	struct route_message message = message_new("aa-bb"), alias = message_new("shop");
+	struct route route, before;
+	const char *service;
+	uint16_t port;
+	static const struct {
+		const char *key, *label, *service;
+		uint16_t port;
+	} cases[] = {
+		{ "aa-bb", "aa-bb", "", 80 },      { "aa-bb-web", "aa-bb", "web", 8080 }, { "aa-bb-8080", "aa-bb", "web", 8080 }, { "aa-bb-a-b", "aa-bb", "a-b", 9090 },
+		{ "aa-bb-80", "aa-bb", "", 80 },   { "shop", "aa-bb", "a-b", 9090 },      { "aa", NULL, NULL, 0 },                { "shop-web", NULL, NULL, 0 },
+	};
+
+	(void)state;
+	message.service_count = 2;
+	message.services[0] = (struct route_service){ .name = "web", .port = 8080 };
+	message.services[1] = (struct route_service){ .name = "a-b", .port = 9090 };
+	snprintf(alias.owner, sizeof alias.owner, "aa-bb");
+	alias.port = 9090;
+	assert_ok(route_make(&message, &route, &err), &err);
+	assert_non_null(route_table_set(&table, &route, &before, &err));
+	assert_ok(route_make(&alias, &route, &err), &err);
+	assert_non_null(route_table_set(&table, &route, &before, &err));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct route *found = route_table_seek(&table, cases[i].key, &service, &port);
+		if ((found == NULL) != (cases[i].label == NULL))
+			fail_msg("%s", cases[i].key);
+		if (found == NULL)
+			continue;
+		assert_string_equal(found->label, cases[i].label);
+		assert_string_equal(service, cases[i].service);
+		assert_int_equal(port, cases[i].port);
+	}
+	route_table_clear(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_seek),
 		cmocka_unit_test(a_container_has_an_entry_for_each_name_and_port),
 		cmocka_unit_test(an_alias_is_one_entry),
 		cmocka_unit_test(what_makes_no_sense_is_refused),

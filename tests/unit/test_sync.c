@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/api/sync.c daemon/api/peer.c daemon/api/store.c -lsqlite3
+// link: daemon/api/permissions.c daemon/api/sync.c daemon/api/peer.c daemon/api/store.c -lsqlite3
 #include "tests/unit/unit.h"
 
 #include <errno.h>

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/gate/agent.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/gate/attempts.h"
+#include "daemon/gate/decide.h"
+#include "daemon/gate/feed.h"
+#include "daemon/gate/hasher.h"
+#include "daemon/gate/remembered.h"
+#include "daemon/gate/spop.h"
+#include "daemon/lib/clock.h"
+#include "daemon/lib/error.h"
+#include "daemon/lib/json.h"
+#include "daemon/lib/log.h"
+#include "daemon/lib/loop.h"
+
+enum {
+	CONNECTIONS_MAX = 256,
+	OUTPUT_MAX = 1 << 20, /* of a connection that does not read */
+	PASSWORDS_MAX = 8,    /* compared for one request */
+	TEXT_ROOM = 16 * 1024,
+};
+
+struct connection {
+	struct connection *next;
+	struct loop_source *source;
+	int fd;
+	size_t size;
+	uint8_t input[SPOP_LENGTH + SPOP_FRAME_MAX];
+	uint8_t *output; /* owned: what the socket did not take */
+	size_t output_size, output_room;
+	bool greeted;
+};
+
+/* A request whose password is being compared. */
+struct pending {
+	struct pending *next;
+	struct connection *connection; /* NULL: it is gone */
+	uint64_t stream, number;
+	int tries;
+	char hash[PASSWORD_HASH_TEXT]; /* that it is compared with: the documents may change meanwhile */
+	size_t size;
+	uint8_t payload[];
+};
+
+static struct {
+	struct loop *loop;
+	struct feed *feed;
+	const struct rulebook *book;
+	const bool *known;
+	int listening;
+	struct connection *connections;
+	size_t count;
+	struct pending *pending;
+} self;
+
+/* -- connections -- */
+
+static void connection_close(struct connection *connection)
+{
+	struct connection **link = &self.connections;
+
+	while (*link != connection)
+		link = &(*link)->next;
+	*link = connection->next;
+	self.count--;
+	for (struct pending *pending = self.pending; pending != NULL; pending = pending->next)
+		if (pending->connection == connection)
+			pending->connection = NULL;
+	loop_remove(connection->source);
+	close(connection->fd);
+	explicit_bzero(connection->input, sizeof connection->input);
+	free(connection->output);
+	free(connection);
+}
+
+/* False: the connection is gone. */
+static bool connection_flush(struct connection *connection)
+{
+	struct error err = ERROR_INIT;
+	size_t sent = 0;
+
+	while (sent < connection->output_size) {
+		ssize_t n = send(connection->fd, connection->output + sent, connection->output_size - sent, MSG_NOSIGNAL);
+		if (n >= 0) {
+			sent += (size_t)n;
+		} else if (errno == EAGAIN) {
+			break;
+		} else if (errno != EINTR) {
+			connection_close(connection);
+			return false;
+		}
+	}
+	connection->output_size -= sent;
+	if (connection->output_size > 0)
+		memmove(connection->output, connection->output + sent, connection->output_size);
+	if (loop_modify_fd(connection->source, EPOLLIN | (connection->output_size > 0 ? EPOLLOUT : 0), &err) == -1) {
+		connection_close(connection);
+		return false;
+	}
+	return true;
+}
+
+/* What does not fit is not answered: HAProxy refuses that request. False: the connection is gone. */
+static bool frame_send(struct connection *connection, struct spop_writer *writer)
+{
+	if (writer->failed)
+		return true;
+	spop_end(writer);
+	size_t wanted = connection->output_size + writer->size;
+	if (wanted > connection->output_room) {
+		size_t room = wanted * 2;
+		uint8_t *more = wanted > OUTPUT_MAX ? NULL : realloc(connection->output, room);
+		if (more == NULL) {
+			connection_close(connection);
+			return false;
+		}
+		connection->output = more;
+		connection->output_room = room;
+	}
+	memcpy(connection->output + connection->output_size, writer->bytes, writer->size);
+	connection->output_size = wanted;
+	return connection_flush(connection);
+}
+
+/* -- decisions -- */
+
+struct comparing {
+	const char *label;
+	const struct cidr *source;
+	bool limited;
+};
+
+static int password_known(const struct condition *condition, const char *user, const char *password, void *data)
+{
+	struct comparing *comparing = data;
+	int known = remembered_find(condition->hash, password, clock_ms());
+
+	(void)user;
+	if (known != -1)
+		return known;
+	if (attempts_allowed(comparing->label, comparing->source, clock_ms()))
+		return -1;
+	comparing->limited = true;
+	return 0;
+}
+
+static void ids_of(const struct route *route, char project[ID_TEXT], char container[ID_TEXT])
+{
+	snprintf(project, ID_TEXT, "%.24s", route->label);
+	snprintf(container, ID_TEXT, "%.24s", strlen(route->label) > ID_TEXT ? route->label + ID_TEXT : "");
+}
+
+/* The variables of a verdict; cookies and parameters that are ours do not go on. */
+static void verdict_write(struct spop_writer *writer, const struct visit *visit, const struct verdict *verdict, bool limited)
+{
+	static const char *const names[VERDICTS] = {
+		[VERDICT_ALLOW] = "allow", [VERDICT_CUT] = "cut", [VERDICT_DENY] = "deny", [VERDICT_LOGIN] = "login",
+		[VERDICT_BEARER] = "bearer", [VERDICT_WAIT] = "deny",
+	};
+	char text[TEXT_ROOM];
+
+	spop_set_text(writer, "verdict", limited && verdict->kind != VERDICT_ALLOW ? "limited" : names[verdict->kind]);
+	if (verdict->kind != VERDICT_ALLOW)
+		return;
+	if (verdict->group[0] != '\0')
+		spop_set_text(writer, "group", verdict->group);
+	if (verdict->identity[0] != '\0')
+		spop_set_text(writer, "identity", verdict->identity);
+	if (verdict->take_authorization)
+		spop_set_boolean(writer, "strip", true);
+	for (size_t i = 0; i < verdict->taken_count; i++) {
+		const struct source *source = verdict->taken[i];
+		bool fits = true;
+		/* One of a kind: a second cookie of ours in one request would bring the first one back. */
+		if (source->kind == SOURCE_COOKIE && (fits = visit_cookies_without(visit, source->name, text, sizeof text)))
+			spop_set_text(writer, "cookie", text);
+		else if (source->kind == SOURCE_PARAM && (fits = visit_query_without(visit, source->name, text, sizeof text)))
+			spop_set_text(writer, "query", text);
+		if (!fits)
+			writer->failed = true;
+	}
+	explicit_bzero(text, sizeof text);
+}
+
+static void compared(int code, const char *hash, void *data);
+
+/* Compares the password that the verdict waits for. False: it cannot be. */
+static bool compare_begin(const struct visit *visit, const struct condition *condition, struct pending *pending)
+{
+	char user[CONDITION_NAME_MAX + 1], password[PASSWORD_MAX + 1];
+	struct error err = ERROR_INIT;
+
+	if (pending->tries++ == PASSWORDS_MAX || !visit_basic(visit, user, password, sizeof password))
+		return false;
+	snprintf(pending->hash, sizeof pending->hash, "%s", condition->hash);
+	int asked = hasher_verify(condition->hash, password, compared, pending, &err);
+	explicit_bzero(password, sizeof password);
+	return asked == 0;
+}
+
+/*
+ * Answers a request, or lets it wait: pending is its own then, and NULL where it did not wait before. False: the
+ * connection is gone.
+ */
+static bool request_decide(struct connection *connection, const struct spop_frame *frame, struct pending *pending);
+
+static struct pending *pending_new(struct connection *connection, const struct spop_frame *frame)
+{
+	size_t size = (size_t)(frame->payload.end - frame->payload.at);
+	struct pending *pending = malloc(sizeof *pending + size);
+
+	if (pending == NULL)
+		return NULL;
+	*pending = (struct pending){ .next = self.pending, .connection = connection, .stream = frame->stream, .number = frame->number, .size = size };
+	memcpy(pending->payload, frame->payload.at, size);
+	self.pending = pending;
+	return pending;
+}
+
+static void pending_free(struct pending *pending)
+{
+	struct pending **link = &self.pending;
+
+	while (*link != pending)
+		link = &(*link)->next;
+	*link = pending->next;
+	explicit_bzero(pending->payload, pending->size);
+	free(pending);
+}
+
+static bool request_decide(struct connection *connection, const struct spop_frame *frame, struct pending *pending)
+{
+	static struct spop_writer writer; /* large */
+	struct verdict verdict = { .kind = VERDICT_DENY };
+	struct visit visit = { 0 };
+	struct comparing comparing = { 0 };
+	char key[HOST_TEXT], project[ID_TEXT], container[ID_TEXT], user[CONDITION_NAME_MAX + 1], password[PASSWORD_MAX + 1];
+	struct decision decision = { .visit = &visit, .now_ms = (int64_t)time(NULL) * 1000, .password = password_known, .data = &comparing };
+	const struct route *route = NULL;
+
+	spop_begin(&writer, SPOP_ACK, frame->stream, frame->number);
+	if (*self.known && visit_read(frame->payload, &visit) && visit.key.size < sizeof key) {
+		snprintf(key, sizeof key, "%.*s", (int)visit.key.size, visit.key.text);
+		route = route_table_seek(feed_table(self.feed), key, &decision.service, &decision.port);
+	}
+	if (route != NULL) {
+		ids_of(route, project, container);
+		decision.levels[0] = rulebook_find(self.book, container);
+		decision.levels[1] = rulebook_find(self.book, project);
+		decision.levels[2] = rulebook_find(self.book, route->realm);
+		comparing.label = route->label;
+		comparing.source = &visit.source;
+		decide(&decision, &verdict);
+		if (verdict.kind == VERDICT_WAIT) {
+			if (pending == NULL)
+				pending = pending_new(connection, frame);
+			if (pending != NULL && compare_begin(&visit, verdict.ask, pending))
+				return true;
+		} else {
+			if (verdict.kind == VERDICT_LOGIN && !comparing.limited && visit_basic(&visit, user, password, sizeof password))
+				attempts_failed(route->label, &visit.source, clock_ms());
+			explicit_bzero(password, sizeof password);
+			verdict_write(&writer, &visit, &verdict, comparing.limited);
+		}
+	}
+	/* Without a verdict HAProxy says 503: the route is just going, or the gate does not know all yet. */
+	if (pending != NULL)
+		pending_free(pending);
+	bool stands = frame_send(connection, &writer);
+	explicit_bzero(&writer, sizeof writer);
+	return stands;
+}
+
+static void compared(int code, const char *hash, void *data)
+{
+	struct pending *pending = data;
+	struct spop_frame frame = { .stream = pending->stream, .number = pending->number,
+				    .payload = { pending->payload, pending->payload + pending->size } };
+
+	char user[CONDITION_NAME_MAX + 1], password[PASSWORD_MAX + 1];
+	struct visit visit;
+
+	(void)hash;
+	/* If it could not be compared, the next try says so: HAProxy gets no verdict then. */
+	if ((code == 0 || code == EACCES) && visit_read(frame.payload, &visit) && visit_basic(&visit, user, password, sizeof password))
+		remembered_add(pending->hash, password, code == 0, clock_ms());
+	explicit_bzero(password, sizeof password);
+	if (pending->connection == NULL)
+		pending_free(pending);
+	else
+		(void)request_decide(pending->connection, &frame, pending);
+}
+
+/* -- the protocol -- */
+
+static bool hello_answer(struct connection *connection, const struct spop_frame *frame)
+{
+	static struct spop_writer writer;
+
+	connection->greeted = true;
+	spop_begin(&writer, SPOP_AGENT_HELLO, frame->stream, frame->number);
+	spop_pair_text(&writer, "version", "2.0");
+	spop_pair_number(&writer, "max-frame-size", SPOP_FRAME_MAX);
+	spop_pair_text(&writer, "capabilities", "pipelining");
+	return frame_send(connection, &writer);
+}
+
+/* False: the connection is gone. */
+static bool frame_take(struct connection *connection, const uint8_t *bytes, size_t size)
+{
+	struct spop_frame frame;
+
+	if (spop_frame_read(bytes, size, &frame)) {
+		if (frame.type == SPOP_HAPROXY_HELLO)
+			return hello_answer(connection, &frame);
+		if (frame.type == SPOP_NOTIFY && connection->greeted && (frame.flags & SPOP_FLAG_FIN) != 0)
+			return request_decide(connection, &frame, NULL);
+	}
+	/* It says goodbye, or what we do not understand: a new connection follows. */
+	connection_close(connection);
+	return false;
+}
+
+static void connection_ready(int fd, uint32_t events, void *data)
+{
+	struct connection *connection = data;
+	size_t used = 0;
+
+	if ((events & EPOLLOUT) != 0 && !connection_flush(connection))
+		return;
+	ssize_t n = recv(fd, connection->input + connection->size, sizeof connection->input - connection->size, 0);
+	if (n == -1 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0) {
+		connection_close(connection);
+		return;
+	}
+	connection->size += (size_t)n;
+	while (connection->size - used >= SPOP_LENGTH) {
+		const uint8_t *at = connection->input + used;
+		size_t size = (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
+		if (size > SPOP_FRAME_MAX) {
+			connection_close(connection);
+			return;
+		}
+		if (connection->size - used < SPOP_LENGTH + size)
+			break;
+		used += SPOP_LENGTH + size;
+		if (!frame_take(connection, at + SPOP_LENGTH, size))
+			return;
+	}
+	connection->size -= used;
+	memmove(connection->input, connection->input + used, connection->size);
+}
+
+static void accept_ready(int fd, uint32_t events, void *data)
+{
+	struct error err = ERROR_INIT;
+	int accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	(void)data;
+	if (accepted == -1)
+		return;
+	struct connection *connection = self.count < CONNECTIONS_MAX ? calloc(1, sizeof *connection) : NULL;
+	if (connection != NULL) {
+		connection->fd = accepted;
+		connection->source = loop_add_fd(self.loop, accepted, EPOLLIN, connection_ready, connection, &err);
+	}
+	if (connection == NULL || connection->source == NULL) {
+		log_error("a connection of HAProxy is refused: %s", connection == NULL ? "there are too many" : err.message);
+		free(connection);
+		close(accepted);
+		return;
+	}
+	connection->next = self.connections;
+	self.connections = connection;
+	self.count++;
+}
+
+int agent_open(struct loop *loop, int listening, struct feed *feed, const struct rulebook *book, const bool *known, struct error *err)
+{
+	self.loop = loop;
+	self.feed = feed;
+	self.book = book;
+	self.known = known;
+	self.listening = listening;
+	return loop_add_fd(loop, listening, EPOLLIN, accept_ready, NULL, err) == NULL ? -1 : 0;
+}

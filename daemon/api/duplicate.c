@@ -15,6 +15,7 @@
 #include "daemon/api/lifecycle.h"
 #include "daemon/api/merge.h"
 #include "daemon/api/name.h"
+#include "daemon/api/permissions.h"
 #include "daemon/api/removal.h"
 #include "daemon/api/resources.h"
 #include "daemon/api/runtime.h"
@@ -118,9 +119,13 @@ static int row_insert(struct request *request, const struct wish *wish, struct c
 		     allocation.ipv6, sizeof allocation.ipv6, time_now_ms(), time_now_ms(), request->id) == -1)
 		return -1;
 	/* Its rules, too: a copy must not reach more. The host's ports stay with whom they lead to. */
-	return store_do(store, err,
+	if (store_do(store, err,
 			"INSERT INTO firewalls (id, container, version, document)"
-			" SELECT ?1, ?1, 1, json_set(document, '$.ports', json('[]')) FROM firewalls WHERE id = ?2", "ss", copy->to, request->id);
+			" SELECT ?1, ?1, 1, json_set(document, '$.ports', json('[]')) FROM firewalls WHERE id = ?2", "ss", copy->to, request->id) == -1)
+		return -1;
+	/* And whom it lets in: it must not be open to more. */
+	return store_do(store, err, "INSERT INTO permissions (id, container, version, document) SELECT ?1, ?1, 1, document FROM permissions WHERE id = ?2",
+			"ss", copy->to, request->id);
 }
 
 /* It was never there for anybody. */
@@ -139,7 +144,7 @@ static void duplicated(struct request *request, const struct copy_message *copy,
 
 	(void)reply;
 	if (err == NULL &&
-	    (store_begin(store, &failure) == -1 ||
+	    (permissions_push(request->api, copy->to, &failure) == -1 || store_begin(store, &failure) == -1 ||
 	     store_do(store, &failure, "UPDATE containers SET deleted = NULL, wanted = ? WHERE id = ?", "is", (int64_t)start,
 		      copy->to) == -1 ||
 	     merge_decide(store, copy->to, &failure) == -1 || idempotency_record(request, copy->to, &failure) == -1 ||

@@ -8,6 +8,7 @@
 #include "daemon/api/peer.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
+#include "daemon/lib/fd.h"
 #include "daemon/lib/json.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/protocol.h"
@@ -42,11 +43,26 @@ int permissions_fill(struct store *store, const char *id, struct permissions_mes
 	return *ret_fd == -1 ? -1 : 0;
 }
 
-static void forgotten(const struct message *answer, const struct error *err, void *data)
+static void told(const struct message *answer, const struct error *err, void *data)
 {
 	(void)answer;
-	(void)err; /* its next list of permissions is without it */
+	(void)err; /* a gate that was away hears all of them anew */
 	(void)data;
+}
+
+int permissions_push(struct api *api, const char *id, struct error *err)
+{
+	struct permissions_message message;
+	cleanup_fd int fd = -1;
+	int64_t has;
+
+	if (store_number(api->store, err, 0, &has, "SELECT 1 FROM permissions WHERE id = ?", "s", id) == -1)
+		return -1;
+	if (has == 0)
+		return 0;
+	if (permissions_fill(api->store, id, &message, &fd, err) == -1)
+		return -1;
+	return peer_ask(api->gate, MESSAGE_PERMISSIONS, &message, sizeof message, fd, GATE_MS, told, NULL, err);
 }
 
 void permissions_forget(struct api *api, const char *id)
@@ -57,6 +73,6 @@ void permissions_forget(struct api *api, const char *id)
 
 	snprintf(message.id, sizeof message.id, "%.24s", id);
 	if (store_number(api->store, &err, 0, &has, "SELECT 1 FROM permissions WHERE id = ?", "s", id) == -1 ||
-	    (has == 1 && peer_ask(api->gate, MESSAGE_PERMISSIONS, &message, sizeof message, -1, GATE_MS, forgotten, NULL, &err) == -1))
+	    (has == 1 && peer_ask(api->gate, MESSAGE_PERMISSIONS, &message, sizeof message, -1, GATE_MS, told, NULL, &err) == -1))
 		log_warning("the gate keeps permissions of %s, which is gone: %s", id, err.message);
 }

@@ -20,6 +20,9 @@ json_t *permissions_load(struct store *store, const char *id, int64_t *ret_versi
 /* Fills the gate's frame for an id that has a row, and makes the file that goes with it, the caller's. */
 int permissions_fill(struct store *store, const char *id, struct permissions_message *message, int *ret_fd, struct error *err);
 
+/* Tells the gate what the row of an id says, if it has one: before a route to what has the id is told. */
+int permissions_push(struct api *api, const char *id, struct error *err);
+
 /* What has the id goes: the gate may forget what it says. Before its row does. */
 void permissions_forget(struct api *api, const char *id);
 

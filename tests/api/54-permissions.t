@@ -188,6 +188,16 @@ sleep 0.3
 refuses 'ends when the switch is thrown' kill -0 "$two"
 api_json PATCH "$of_box" '{"enable_proxy":true}'
 
+# -- a copy --
+api_json POST "/containers/$box/copy" '{"name":"guarded-copy","start":true}'
+answers 201 'a copy of the container'
+copy=$(field .id) copy_url=$(field .url)
+copied() { web "$copy_url" -H "Authorization: Bearer $T1"; [ "$STATUS" = 200 ]; }
+runs 'lets in whom the original does' wait_until 120 copied
+web "$copy_url"
+is "$STATUS" 401 'and nobody else'
+api DELETE "/containers/$copy"
+
 # -- parts that are away --
 is "$(asked) $(asked -H "Authorization: Bearer $T1")" '401 200' 'before'
 for part in gate proxy api daemon; do

@@ -102,6 +102,33 @@ web_start
 runs 'HAProxy is restarted: it gets all routes again' until_true 5 routed "$project-$www=10.77.0.2:80:h"
 is "$(outside "https://api.$DOMAIN/api/v1/host" -H "Authorization: Bearer $token")" 200 'and the API answers through it'
 
+# -- a guarded URL --
+# What is at port 80 of the container's address here is HAProxy's own redirect.
+said() { curl -sk --max-time 10 --connect-to ::127.0.0.1:443 -w '{"error":{"message":"%{http_code}"}}' "$@" "https://$project-$www.$DOMAIN/" | jq -rs '.[0].error.message'; }
+is "$(said)" 308 'an open URL leads to the service'
+local_call PUT "/containers/$www/proxy/permissions" -H 'Content-Type: application/json' --data-binary \
+	'{"groups":{"g":[{"type":"token","value":"0123456789abcdef"},{"type":"password","username":"u","password":"long enough"}]},"permissions":{"g":{"*":true}}}'
+is "$STATUS $(routes)" "200 $project-$www=10.77.0.2:80:h:g" 'permissions are marked where HAProxy looks'
+is "$(said)" 'user and password are needed' 'it is guarded'
+is "$(said -H 'Authorization: Bearer 0123456789abcdef')" 308 'a token leads to the service'
+is "$(said -u 'u:long enough')" 308 'so does a password'
+is "$(said -H 'Authorization: Bearer 0123456789abcdef' -H "X-Large: $(head -c 14400 /dev/zero | tr '\0' x)")" 308 'with all the head that HAProxy takes'
+is "$(said -H "X-Large: $(head -c 14400 /dev/zero | tr '\0' x)")" 'user and password are needed' 'or without'
+kill -STOP "$(pid_of api)"
+kill -9 "$(pid_of gate)"
+runs 'a gate that has not heard all documents yet' until_true 10 pid_of gate
+sleep 1
+is "$(said)" 'who may come in cannot be told at the moment' 'lets in nobody'
+is "$(said -H 'Authorization: Bearer 0123456789abcdef')" 'who may come in cannot be told at the moment' 'also not who has a right'
+kill -CONT "$(pid_of api)"
+told() { [ "$(said)" = 'user and password are needed' ]; }
+runs 'until it has' until_true 20 told
+pkill -9 -f '^bulkheadd passwords$'
+runs 'the process for passwords is killed' until_true 20 told
+is "$(said -u 'u:long enough')" 308 'and compares again'
+local_call DELETE "/containers/$www/proxy/permissions"
+is "$STATUS $(routes)" "204 $project-$www=10.77.0.2:80:h" 'without permissions the mark is gone'
+
 # -- death between a decision and its end --
 create tomb
 kill -STOP "$(pid_of engine)"

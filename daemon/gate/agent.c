@@ -152,12 +152,6 @@ static int password_known(const struct condition *condition, const char *user, c
 	return 0;
 }
 
-static void ids_of(const struct route *route, char project[ID_TEXT], char container[ID_TEXT])
-{
-	snprintf(project, ID_TEXT, "%.24s", route->label);
-	snprintf(container, ID_TEXT, "%.24s", strlen(route->label) > ID_TEXT ? route->label + ID_TEXT : "");
-}
-
 /* The variables of a verdict; cookies and parameters that are ours do not go on. */
 static void verdict_write(struct spop_writer *writer, const struct visit *visit, const struct verdict *verdict, bool limited)
 {
@@ -252,7 +246,7 @@ static bool request_decide(struct connection *connection, const struct spop_fram
 		route = route_table_seek(feed_table(self.feed), key, &decision.service, &decision.port);
 	}
 	if (route != NULL) {
-		ids_of(route, project, container);
+		route_ids(route, project, container);
 		decision.levels[0] = rulebook_find(self.book, container);
 		decision.levels[1] = rulebook_find(self.book, project);
 		decision.levels[2] = rulebook_find(self.book, route->realm);

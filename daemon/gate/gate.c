@@ -56,15 +56,13 @@ static void gate_answer(uint64_t serial, int code, const char *message, void *da
 		log_error("cannot answer api: %s", err.message);
 }
 
-/* Realm, project or container has permissions. The label of a container is "<project>-<container>". */
+/* Realm, project or container has permissions. */
 static bool guarded(const struct route *route, void *data)
 {
 	const struct gate *gate = data;
-	const char *label = route->owner != NULL ? route->owner : route->label;
 	char project[ID_TEXT], container[ID_TEXT];
 
-	snprintf(project, sizeof project, "%.24s", label);
-	snprintf(container, sizeof container, "%.24s", strlen(label) > ID_TEXT ? label + ID_TEXT : "");
+	route_ids(route, project, container);
 	return rulebook_find(&gate->book, route->realm) != NULL || rulebook_find(&gate->book, project) != NULL ||
 	       rulebook_find(&gate->book, container) != NULL;
 }

@@ -64,6 +64,14 @@ void route_free(struct route *route)
 	*route = (struct route){ 0 };
 }
 
+void route_ids(const struct route *route, char project[ID_TEXT], char container[ID_TEXT])
+{
+	const char *label = route->owner != NULL ? route->owner : route->label;
+
+	snprintf(project, ID_TEXT, "%.24s", label);
+	snprintf(container, ID_TEXT, "%.24s", strlen(label) > ID_TEXT ? label + ID_TEXT : "");
+}
+
 /* Whether its own port is among its services: then the entry is theirs. */
 static bool port_listed(const struct route *route)
 {

@@ -48,6 +48,9 @@ struct route_table {
 int route_make(const struct route_message *message, struct route *ret_route, struct error *err);
 void route_free(struct route *route);
 
+/* The ids in the label of its container, "<project>-<container>"; "" where there is none. */
+void route_ids(const struct route *route, char project[ID_TEXT], char container[ID_TEXT]);
+
 /* The entry of a number; false: it has no more. */
 bool route_entry(const struct route *route, size_t number, char key[ROUTE_KEY_TEXT], char value[ROUTE_VALUE_TEXT]);
 

@@ -11,13 +11,8 @@ api_begin
 W=$LOGS/urls
 mkdir -p "$W"
 
-api POST '/images?name=node' -T "$O/node.tar" -H 'Content-Type: application/x-tar' --max-time 300
-like "$STATUS" '^20[01]$' 'an image with nodejs'
-node=$(field .id)
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$W/key" -out "$W/cert" -days 2 -subj /CN=container 2>/dev/null
-api_json POST /containers "$(jq -cn --arg p "$PROJECT" --arg i "$node" --rawfile s tests/api/services.js --rawfile key "$W/key" --rawfile cert "$W/cert" '{project: $p,
-	image: $i, name: "services", command: ["node", "-e", "process.env.KEY=\($key | tojson);process.env.CERT=\($cert | tojson);\($s)"], services: [{name: "plain", port: 9000},
-	{name: "tls", port: 9443, protocol: "https"}, {name: "grpc", port: 9001, protocol: "h2c"}, {name: "ws", port: 9002, protocol: "websocket"}, {port: 9003}]}')"
+services_create services '[{"name":"plain","port":9000},{"name":"tls","port":9443,"protocol":"https"},{"name":"grpc","port":9001,"protocol":"h2c"},
+	{"name":"ws","port":9002,"protocol":"websocket"},{"port":9003}]'
 answers 201 'a container with services'
 box=$(field .id) url=$(field .url)
 base=${url%".$DOMAIN/"}

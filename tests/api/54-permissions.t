@@ -11,13 +11,7 @@ api_begin
 W=$LOGS/permissions
 mkdir -p "$W"
 
-api POST '/images?name=node' -T "$O/node.tar" -H 'Content-Type: application/x-tar' --max-time 300
-like "$STATUS" '^20[01]$' 'an image with nodejs'
-node=$(field .id)
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$W/key" -out "$W/cert" -days 2 -subj /CN=container 2>/dev/null
-api_json POST /containers "$(jq -cn --arg p "$PROJECT" --arg i "$node" --rawfile s tests/api/services.js --rawfile key "$W/key" --rawfile cert "$W/cert" '{project: $p,
-	image: $i, name: "guarded", command: ["node", "-e", "process.env.KEY=\($key | tojson);process.env.CERT=\($cert | tojson);\($s)"], services: [{name: "plain", port: 9000},
-	{name: "ws", port: 9002, protocol: "websocket"}]}')"
+services_create guarded '[{"name":"plain","port":9000},{"name":"ws","port":9002,"protocol":"websocket"}]'
 answers 201 'a container'
 box=$(field .id) url=$(field .url)
 base=${url%".$DOMAIN/"}

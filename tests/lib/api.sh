@@ -152,6 +152,18 @@ web_up() { # URL
 }
 lab_up() { [ "$(lab 'echo up')" = up ]; }
 
+# A container with nodejs that runs tests/api/services.js, in a folder $W for what the test keeps.
+services_create() { # NAME SERVICES
+	local nodejs
+	api POST '/images?name=node' -T "$O/node.tar" -H 'Content-Type: application/x-tar' --max-time 300
+	like "$STATUS" '^20[01]$' 'an image with nodejs'
+	nodejs=$(field .id)
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$W/key" -out "$W/cert" -days 2 -subj /CN=container 2>/dev/null
+	api_json POST /containers "$(jq -cn --arg name "$1" --argjson services "$2" --arg p "$PROJECT" --arg i "$nodejs" --rawfile s tests/api/services.js \
+		--rawfile key "$W/key" --rawfile cert "$W/cert" '{project: $p, image: $i, name: $name, services: $services,
+		command: ["node", "-e", "process.env.KEY=\($key | tojson);process.env.CERT=\($cert | tojson);\($s)"]}')"
+}
+
 # A program of ours into a container, as /NAME.
 program_put() { # PROGRAM ID
 	base64 -w0 "$1" >"$LOGS/program"

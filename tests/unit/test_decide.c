@@ -345,5 +345,5 @@ int main(void)
 		cmocka_unit_test(test_rulebook),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("decide", tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
 #   make bench-compaction         memory of COUNT=30 that have each installed the same, before and after compaction
 #   make bench-firewall           what the firewall costs packets and the engine, with COUNT=10000 containers in it
 #   make bench-merging            what merging costs the CPU and a server
-#   make bench-routes             HAProxy with COUNT=100000 routes: memory, changes, requests a second beside a bare one
+#   make bench-routes             HAProxy with COUNT=100000 routes: memory, changes, requests a second beside a bare one; of guarded URLs, too
 #
 # A unit is tests/unit/test_<noun>.c: one cmocka binary, sanitised, linked with what it uses of daemon/lib, and with the sources, libraries
 # and linker words of lines in it that look like this:   // link: daemon/api/route.c -lsqlite3 -Wl,--wrap=fsync
@@ -124,9 +124,11 @@ $(TEST_OUT)/bench/packets.cpio: $(O)/bin/packets $(O)/root.erofs build/cpio
 
 # The gate's own code, without the gate.
 $(eval $(call program,routes,tests/bench/routes.c daemon/gate/feed.c daemon/gate/haproxy.c daemon/gate/route_table.c $(addprefix daemon/lib/,error.c fd.c hex.c hostcfg.c json.c log.c loop.c),-ljansson))
+$(eval $(call program,guard,tests/bench/guard.c $(addprefix daemon/gate/,agent.c attempts.c decide.c feed.c haproxy.c remembered.c route_table.c rulebook.c spop.c visit.c)\
+	$(wildcard daemon/lib/*.c),-ljansson -lcrypto -lseccomp))
 
 .PHONY: bench-containers bench-density bench-firewall bench-idle bench-compaction bench-merging bench-routes
-bench-routes: $(O)/bin/routes $(O)/bin-san/bulkheadd-fake
+bench-routes: $(O)/bin/routes $(O)/bin/guard $(O)/bin-san/bulkheadd-fake
 	$(Q)O='$(O)' tests/bench/routes $(COUNT)
 bench-firewall: $(TEST_OUT)/bench/packets.cpio $(O)/kernel/bzImage
 	$(Q)O='$(O)' tests/bench/firewall $(COUNT)

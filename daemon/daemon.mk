@@ -6,7 +6,7 @@ include daemon/door/door.mk
 
 # bulkheadd: every role in one binary (daemon/main.c).
 BULKHEADD_VERSION := 0.1.0
-BULKHEADD_ROLES := $(sort $(wildcard daemon/lib/*.c daemon/supervisor/*.c daemon/api/*.c daemon/gate/*.c daemon/names/*.c daemon/pull/*.c))
+BULKHEADD_ROLES := $(sort $(wildcard daemon/lib/*.c daemon/supervisor/*.c daemon/api/*.c daemon/gate/*.c daemon/names/*.c daemon/audit/*.c daemon/pull/*.c))
 BULKHEADD_ENGINE := $(sort $(wildcard daemon/engine/*.c))
 # libmicrohttpd is compiled without TLS, which would bring GnuTLS along. libarchive is linked in: its shared library would bring libxml2 and
 # 40 MB of ICU along, for formats we refuse.

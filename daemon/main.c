@@ -20,6 +20,8 @@ static const struct role {
 	{ "gate", "gate", gate_main },
 	{ "passwords", "passwords", passwords_main },
 	{ "names", "names", names_main },
+	{ "audit", "audit", audit_main },
+	{ "records", "records", records_main },
 	{ "start", "start", start_main },
 	{ "exec", "exec", exec_main },
 	{ "pull", "pull", pull_main },

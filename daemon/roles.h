@@ -3,7 +3,7 @@
  * roles: the parts of bulkheadd, one process each, chosen by argv[1]. Each
  * takes the arguments from its own name on and returns the exit code.
  *
- * The supervisor starts engine, api, gate and names with the descriptors that
+ * The supervisor starts engine, api, gate, names, audit and records with the descriptors that
  * protocol.h numbers. `start` is run by the engine for one container, `exec` for one
  * command in it, `pull` for one image; tls-init and shutdown are run by init.
  */
@@ -19,6 +19,7 @@ enum {
 	ROLE_UID_HAPROXY = 903,
 	ROLE_UID_PULL = 904,  /* also their groups: they share nothing with the others */
 	ROLE_UID_NAMES = 905,
+	ROLE_UID_AUDIT = 906, /* of audit and records */
 	ROLE_GID = 900,
 };
 
@@ -32,6 +33,8 @@ role_main api_main;
 role_main gate_main;
 role_main passwords_main;  /* run by the gate */
 role_main names_main;
+role_main audit_main;
+role_main records_main;
 role_main engine_main;
 role_main start_main;
 role_main exec_main;

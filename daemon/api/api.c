@@ -30,6 +30,7 @@
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
 #include "daemon/lib/protocol.h"
+#include "daemon/lib/reporter.h"
 #include "daemon/lib/sandbox.h"
 #include "daemon/roles.h"
 
@@ -39,7 +40,7 @@ enum {
 };
 
 static struct loop_source *resume_timer;
-static struct sync *engine_sync, *gate_sync;
+static struct sync *engine_sync, *gate_sync, *audit_sync;
 
 static void api_resume(void *data)
 {
@@ -64,6 +65,20 @@ static void gate_hello(struct peer *peer, void *data)
 	(void)peer;
 	(void)data;
 	sync_begin(gate_sync);
+}
+
+static void audit_hello(struct peer *peer, void *data)
+{
+	(void)peer;
+	(void)data;
+	sync_begin(audit_sync);
+}
+
+/* It asks nothing and keeps nothing. */
+static void records_hello(struct peer *peer, void *data)
+{
+	(void)data;
+	peer_release(peer);
 }
 
 static void peer_event(struct peer *peer, const struct message *message, void *data)
@@ -129,6 +144,8 @@ int api_main(int argc, char **argv)
 	int code;
 	struct peer_events engine_events = { engine_hello, peer_event, peer_closed, &api };
 	struct peer_events gate_events = { gate_hello, peer_event, peer_closed, &api };
+	struct peer_events audit_events = { audit_hello, peer_event, peer_closed, &api };
+	struct peer_events records_events = { records_hello, peer_event, peer_closed, &api };
 
 	(void)argc;
 	(void)argv;
@@ -137,10 +154,10 @@ int api_main(int argc, char **argv)
 	umask(077);
 	if (hostcfg_load("/run/bulkhead/host.json", &api.cfg, &err) == -1 && err.code != ENOENT)
 		log_warning("%s; going on with defaults", err.message);
-	if (api_enter(&err) == -1)
+	if (reporter_connect(&err) == -1 || api_enter(&err) == -1)
 		goto fail;
 	api.loop = loop_new(&err);
-	if (api.loop == NULL || loop_add_signal(api.loop, SIGTERM, api_signal, &api, &err) == NULL ||
+	if (api.loop == NULL || reporter_open(api.loop, &err) == -1 || loop_add_signal(api.loop, SIGTERM, api_signal, &api, &err) == NULL ||
 	    loop_add_signal(api.loop, SIGPWR, api_signal, &api, &err) == NULL)
 		goto fail;
 	api.store = store_open(API_STATE_PATH, &err);
@@ -149,15 +166,19 @@ int api_main(int argc, char **argv)
 		goto fail;
 	api.engine = peer_new(api.loop, ROLE_FD_ENGINE, "engine", &engine_events, &err);
 	api.gate = api.engine == NULL ? NULL : peer_new(api.loop, ROLE_FD_GATE, "gate", &gate_events, &err);
-	if (api.gate == NULL)
+	api.audit = api.gate == NULL ? NULL : peer_new(api.loop, ROLE_FD_AUDIT, "audit", &audit_events, &err);
+	api.records = api.audit == NULL ? NULL : peer_new(api.loop, ROLE_FD_READER, "records", &records_events, &err);
+	if (api.records == NULL)
 		goto fail;
 	engine_sync = sync_new_engine(&api, &err);
 	gate_sync = engine_sync == NULL ? NULL : sync_new_gate(&api, &err);
-	if (gate_sync == NULL)
+	audit_sync = gate_sync == NULL ? NULL : sync_new_audit(&api, &err);
+	if (audit_sync == NULL)
 		goto fail;
 	/* They may have said hello to a process before this one. */
 	sync_begin(engine_sync);
 	sync_begin(gate_sync);
+	sync_begin(audit_sync);
 	resume_timer = loop_add_timer(api.loop, 0, api_resume, &api, &err);
 	if (resume_timer == NULL || server_new(&api, ROLE_FD_LISTEN, 0, &err) == NULL ||
 	    server_new(&api, ROLE_FD_LOCAL, 1, &err) == NULL)

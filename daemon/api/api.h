@@ -20,7 +20,7 @@ struct store;
 struct api {
 	struct loop *loop;
 	struct store *store;
-	struct peer *engine, *gate;
+	struct peer *engine, *gate, *audit, *records;
 	struct hostcfg cfg;
 	int stopping; /* containers that still have to end before this role does; -1: not stopping */
 };

@@ -162,6 +162,7 @@ static void peer_message(struct channel *channel, struct message *message, void 
 	case MESSAGE_RULES_COUNT_REPLY:
 	case MESSAGE_CERTIFICATE_REPLY:
 	case MESSAGE_PASSWORD_HASH_REPLY:
+	case MESSAGE_AUDIT_REPLY:
 		peer_answer(peer, message);
 		break;
 	default: /* not our enum: any number can be in a frame */

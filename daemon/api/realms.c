@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/api/api.h"
+#include "daemon/api/audit.h"
 #include "daemon/api/idempotency.h"
 #include "daemon/api/name.h"
 #include "daemon/api/page.h"
@@ -92,6 +93,7 @@ void realms_create(struct request *request)
 	}
 	if (idempotency_record(request, id, &err) == -1 || store_commit(store, &err) == -1)
 		goto fail;
+	audit_push(request->api, id);
 	realm_answer(request, 201, id);
 	return;
 

@@ -87,14 +87,32 @@ int request_query_number(struct request *request, const char *key, int64_t fallb
 	return 0;
 }
 
-/* Wakes the connection if it sleeps. The server then queues the answer. */
-static void request_done(struct request *request)
+void request_resume(struct request *request)
 {
-	request->answered = true;
 	if (request->suspended) {
 		request->suspended = false;
 		MHD_resume_connection(request->connection);
 	}
+}
+
+void request_shadow_free(struct request *request)
+{
+	if (request->upgrade != NULL)
+		request->upgrade(NULL, -1, request->upgrade_data);
+	if (request->answer_fd > 0)
+		close(request->answer_fd);
+	free(request->answer);
+	free(request);
+}
+
+/* Wakes the connection if it sleeps. The server then queues the answer. */
+static void request_done(struct request *request)
+{
+	request->answered = true;
+	if (request->orphan)
+		request_shadow_free(request);
+	else
+		request_resume(request);
 }
 
 static bool request_twice(const struct request *request)

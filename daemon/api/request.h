@@ -20,6 +20,7 @@
 struct MHD_Connection;
 struct api;
 struct error;
+struct trail;
 struct upload;
 
 enum caller_role {
@@ -79,6 +80,11 @@ struct request {
 	const struct api_route *route;
 	enum method method;
 	char path[128];
+	char name[64];             /* id of the request, in the audit log and what the proxy tells of it */
+	int64_t began_us;          /* since 1970 */
+	bool outside, known;       /* it came by the proxy; its caller was checked */
+	bool shadow, orphan;       /* asked by the API itself (trail.c), which does not wait for its answer any more */
+	struct trail *trail;       /* owned */
 	char id[80];               /* what stood for "*" */
 	char realm[ID_TEXT];       /* that an upload is for, "" the host's; set by route->head, or inside_open() */
 	struct caller caller;
@@ -132,6 +138,12 @@ void request_answer_upgrade(struct request *request, const char *protocol, reque
 
 /* Closes the connection at its end; takes NULL. */
 void request_upgrade_close(struct upgrade *upgrade);
+
+/* A connection that sleeps, of a request that is answered or not, goes on. */
+void request_resume(struct request *request);
+
+/* Of one that the API itself asked. */
+void request_shadow_free(struct request *request);
 
 /* A header more; before the answer. name is static. */
 void request_answer_add(struct request *request, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

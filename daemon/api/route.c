@@ -8,6 +8,7 @@
 
 #define V1 "/api/v1/"
 #define PAGE " limit after "
+#define FILTERS " since until kind project container service request client method host path status identity decision rule text "
 
 const struct api_route api_routes[] = {
 	{ METHOD_GET, V1 "openapi.yaml", CALLER_READER, true, false, ROUTE_BODY_NONE, "", openapi_show },
@@ -18,6 +19,13 @@ const struct api_route api_routes[] = {
 	{ METHOD_GET, V1 "host/access", CALLER_READER, false, true, ROUTE_BODY_NONE, "", host_access },
 	{ METHOD_PUT, V1 "host/access", CALLER_ADMIN, false, true, ROUTE_BODY_JSON, " revert_after force ", host_access_set },
 	{ METHOD_POST, V1 "host/access/confirm", CALLER_ADMIN, false, true, ROUTE_BODY_NONE, "", host_access_confirm },
+
+	{ METHOD_GET, V1 "host/audit", CALLER_READER, false, true, ROUTE_BODY_NONE, "", host_audit },
+	{ METHOD_PATCH, V1 "host/audit", CALLER_ADMIN, false, true, ROUTE_BODY_JSON, "", host_audit_change },
+	{ METHOD_GET, V1 "host/audit/records", CALLER_OPERATOR, false, true, ROUTE_BODY_NONE, " limit before after order " FILTERS, host_audit_records },
+	{ METHOD_GET, V1 "host/audit/export", CALLER_OPERATOR, false, true, ROUTE_BODY_NONE, PAGE FILTERS, host_audit_export },
+	{ METHOD_GET, V1 "host/audit/statistics", CALLER_OPERATOR, false, true, ROUTE_BODY_NONE, " by top " FILTERS, host_audit_statistics },
+	{ METHOD_GET, V1 "host/audit/verify", CALLER_OPERATOR, false, true, ROUTE_BODY_NONE, " seq chain ", host_audit_verify },
 
 	{ METHOD_GET, V1 "tokens", CALLER_ADMIN, false, false, ROUTE_BODY_NONE, PAGE, tokens_list },
 	{ METHOD_POST, V1 "tokens", CALLER_ADMIN, false, false, ROUTE_BODY_JSON, "", tokens_create },
@@ -35,6 +43,12 @@ const struct api_route api_routes[] = {
 	{ METHOD_PUT, V1 "realms/*/proxy/permissions", CALLER_ADMIN, false, false, ROUTE_BODY_JSON, "", realms_permissions_set },
 	{ METHOD_PATCH, V1 "realms/*/proxy/permissions", CALLER_ADMIN, false, false, ROUTE_BODY_JSON, "", realms_permissions_change },
 	{ METHOD_DELETE, V1 "realms/*/proxy/permissions", CALLER_ADMIN, false, false, ROUTE_BODY_NONE, "", realms_permissions_delete },
+	{ METHOD_GET, V1 "realms/*/audit", CALLER_READER, false, false, ROUTE_BODY_NONE, "", realms_audit },
+	{ METHOD_PATCH, V1 "realms/*/audit", CALLER_ADMIN, false, false, ROUTE_BODY_JSON, "", realms_audit_change },
+	{ METHOD_GET, V1 "realms/*/audit/records", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " limit before after order " FILTERS, realms_audit_records },
+	{ METHOD_GET, V1 "realms/*/audit/export", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, PAGE FILTERS, realms_audit_export },
+	{ METHOD_GET, V1 "realms/*/audit/statistics", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " by top " FILTERS, realms_audit_statistics },
+	{ METHOD_GET, V1 "realms/*/audit/verify", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " seq chain ", realms_audit_verify },
 	{ METHOD_DELETE, V1 "realms/*", CALLER_ADMIN, false, true, ROUTE_BODY_NONE, "", realms_delete },
 
 	{ METHOD_GET, V1 "address-sets", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE " realm ", address_sets_list },

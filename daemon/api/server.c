@@ -31,6 +31,7 @@
 #include "daemon/api/body.h"
 #include "daemon/api/request.h"
 #include "daemon/api/route.h"
+#include "daemon/api/trail.h"
 #include "daemon/api/upload.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/json.h"
@@ -56,6 +57,7 @@ static void request_free(struct request *request)
 {
 	if (request->upgrade != NULL)
 		request->upgrade(NULL, -1, request->upgrade_data);
+	trail_free(request->trail);
 	upload_free(request->upload);
 	json_decref(request->json);
 	if (request->body != NULL)
@@ -79,6 +81,7 @@ static bool caller_check(struct server *server, struct request *request)
 			return false;
 		}
 		request->caller = (struct caller){ .role = CALLER_ADMIN, .platform = true };
+		request->known = true;
 	} else if (request->route == NULL || !request->route->open) {
 		if (auth_caller(request->api->store, request_header(request, "Authorization"), time_now_ms(),
 				&request->caller, &err) == -1) {
@@ -88,8 +91,19 @@ static bool caller_check(struct server *server, struct request *request)
 				request_fail_error(request, &err);
 			return false;
 		}
+		request->known = true;
 	}
 	return true;
+}
+
+/* The proxy gives each request an id; root's own have none. */
+static void request_name(struct request *request)
+{
+	const char *name = request->outside ? request_header(request, "X-Request-Id") : NULL;
+	char id[ID_TEXT];
+
+	id_generate(id);
+	snprintf(request->name, sizeof request->name, "%s", name != NULL ? name : id);
 }
 
 static bool has_control(const char *text)
@@ -181,6 +195,7 @@ static void request_head(struct server *server, struct request *request, const c
 		request->upload = upload_open(request, body_declared(request));
 }
 
+/* Again when it has waited for the audit log. */
 static void request_handle(struct request *request)
 {
 	struct error err = ERROR_INIT;
@@ -195,7 +210,8 @@ static void request_handle(struct request *request)
 		}
 		break;
 	case ROUTE_BODY_JSON:
-		request->json = json_parse(request->body == NULL ? "" : request->body, request->body_size, &err);
+		if (request->json == NULL)
+			request->json = json_parse(request->body == NULL ? "" : request->body, request->body_size, &err);
 		if (request->json == NULL) {
 			request_fail(request, 400, "invalid_json", NULL, "%s", err.message);
 			return;
@@ -205,7 +221,8 @@ static void request_handle(struct request *request)
 	case ROUTE_BODY_FILE:
 		break;
 	}
-	request->route->handler(request);
+	if (trail_begin(request))
+		request->route->handler(request);
 }
 
 static enum MHD_Result server_request(void *data, struct MHD_Connection *connection, const char *path,
@@ -222,10 +239,15 @@ static enum MHD_Result server_request(void *data, struct MHD_Connection *connect
 			return MHD_NO;
 		request->api = server->api;
 		request->connection = connection;
+		request->outside = !server->local;
+		request->began_us = time_now_ms() * 1000;
+		request_name(request);
 		*context = request;
 		request_head(server, request, path, method);
-		if (request->answered && body_declared(request) > REQUEST_BODY_MAX)
+		if (request->answered && body_declared(request) > REQUEST_BODY_MAX) {
+			(void)trail_end(request); /* refused: it does not wait */
 			return answer_queue(request);
+		}
 		return body_begin(request) ? MHD_YES : MHD_NO;
 	}
 	if (*part_size > 0) {
@@ -243,6 +265,11 @@ static enum MHD_Result server_request(void *data, struct MHD_Connection *connect
 			MHD_suspend_connection(connection);
 			return MHD_YES;
 		}
+	}
+	if (!trail_end(request)) {
+		request->suspended = true;
+		MHD_suspend_connection(connection);
+		return MHD_YES;
 	}
 	return answer_queue(request);
 }

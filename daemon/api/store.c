@@ -111,6 +111,10 @@ static const char *const migrations[] = {
 	" id TEXT PRIMARY KEY, realm TEXT REFERENCES realms(id) ON DELETE CASCADE,"
 	" project TEXT REFERENCES projects(id) ON DELETE CASCADE, container TEXT REFERENCES containers(id) ON DELETE CASCADE,"
 	" version INTEGER NOT NULL, document TEXT NOT NULL) STRICT;",
+	/* id: of a realm, or 'host'. mode: enum audit_mode. */
+	"CREATE TABLE audits ("
+	" id TEXT PRIMARY KEY, realm TEXT REFERENCES realms(id) ON DELETE CASCADE, version INTEGER NOT NULL, mode INTEGER NOT NULL,"
+	" bytes_max INTEGER NOT NULL, days_max INTEGER NOT NULL) STRICT;",
 };
 
 static int store_error(sqlite3 *db, struct error *err)

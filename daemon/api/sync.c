@@ -10,6 +10,7 @@
 #include "daemon/api/access.h"
 #include "daemon/api/address_set.h"
 #include "daemon/api/api.h"
+#include "daemon/api/audit.h"
 #include "daemon/api/container.h"
 #include "daemon/api/firewall.h"
 #include "daemon/api/peer.h"
@@ -20,6 +21,7 @@
 #include "daemon/lib/fd.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
+#include "daemon/lib/record.h"
 
 enum {
 	SLICE = 64,      /* frames, each of up to 14 KiB, before the peer gets time to read */
@@ -185,6 +187,20 @@ static int permissions_tell(struct sync *sync, struct error *err)
 	return sync_tell(sync, MESSAGE_PERMISSIONS, &permissions, sizeof permissions, fd, id, err);
 }
 
+static int audit_tell(struct sync *sync, struct error *err)
+{
+	struct audit_message audit = { .count = 0 };
+	char id[ID_TEXT];
+
+	/* The host's log among those of realms. */
+	int next = sync_next(sync, "SELECT id FROM (SELECT id FROM realms UNION ALL SELECT '" RECORD_HOST "') WHERE id > ? ORDER BY id LIMIT 1", id, sizeof id, err);
+	if (next == -1 || (next == 1 && audit_fill(sync->api->store, id, &audit, err) == -1))
+		return -1;
+	if (next == 0)
+		audit.count = sync->count;
+	return sync_tell(sync, MESSAGE_AUDIT, &audit, sizeof audit, -1, id, err);
+}
+
 /* No end of its own: the aliases follow, and are counted on. */
 static int route_tell(struct sync *sync, struct error *err)
 {
@@ -225,7 +241,8 @@ static int alias_tell(struct sync *sync, struct error *err)
 }
 
 static sync_part *const engine_parts[] = { hello_tell, access_tell, image_tell, address_set_tell, rules_tell, snapshot_tell, container_tell, NULL };
-static sync_part *const gate_parts[] = { hello_tell, permissions_tell, route_tell, alias_tell, NULL };
+static sync_part *const gate_parts[] = { hello_tell, permissions_tell, audit_tell, route_tell, alias_tell, NULL };
+static sync_part *const audit_parts[] = { hello_tell, audit_tell, NULL };
 
 static void sync_wait(struct sync *sync, int64_t ms)
 {
@@ -292,6 +309,11 @@ struct sync *sync_new_engine(struct api *api, struct error *err)
 struct sync *sync_new_gate(struct api *api, struct error *err)
 {
 	return sync_new(api, api->gate, gate_parts, err);
+}
+
+struct sync *sync_new_audit(struct api *api, struct error *err)
+{
+	return sync_new(api, api->audit, audit_parts, err);
 }
 
 void sync_free(struct sync *sync)

@@ -21,6 +21,7 @@ struct sync;
 /* For api->engine and api->gate. */
 struct sync *sync_new_engine(struct api *api, struct error *err);
 struct sync *sync_new_gate(struct api *api, struct error *err);
+struct sync *sync_new_audit(struct api *api, struct error *err);
 
 /* Begins, or begins anew. */
 void sync_begin(struct sync *sync);

@@ -348,6 +348,9 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_USAGE_REPLY:
 	case MESSAGE_RULES_COUNT_REPLY:
 	case MESSAGE_CERTIFICATE_REPLY:
+	case MESSAGE_AUDIT:
+	case MESSAGE_AUDIT_QUERY:
+	case MESSAGE_AUDIT_REPLY:
 	case MESSAGE_PERMISSIONS:
 	case MESSAGE_PASSWORD_HASH:
 	case MESSAGE_PASSWORD_HASH_REPLY:

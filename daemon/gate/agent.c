@@ -13,6 +13,7 @@
 #include "daemon/gate/decide.h"
 #include "daemon/gate/feed.h"
 #include "daemon/gate/hasher.h"
+#include "daemon/gate/ledger.h"
 #include "daemon/gate/remembered.h"
 #include "daemon/gate/spop.h"
 #include "daemon/lib/clock.h"
@@ -50,15 +51,25 @@ struct pending {
 	uint8_t payload[];
 };
 
+/* A request whose answer waits until it is on record. */
+struct opening {
+	struct opening *next;
+	struct connection *connection; /* NULL: it is gone */
+	uint64_t stream, number;
+	bool must;                     /* without a record it may not go on */
+	size_t size;
+	uint8_t answer[];
+};
+
 static struct {
 	struct loop *loop;
 	struct feed *feed;
 	const struct rulebook *book;
 	const bool *known;
-	int listening;
 	struct connection *connections;
 	size_t count;
 	struct pending *pending;
+	struct opening *openings;
 } self;
 
 /* -- connections -- */
@@ -74,6 +85,9 @@ static void connection_close(struct connection *connection)
 	for (struct pending *pending = self.pending; pending != NULL; pending = pending->next)
 		if (pending->connection == connection)
 			pending->connection = NULL;
+	for (struct opening *opening = self.openings; opening != NULL; opening = opening->next)
+		if (opening->connection == connection)
+			opening->connection = NULL;
 	loop_remove(connection->source);
 	close(connection->fd);
 	explicit_bzero(connection->input, sizeof connection->input);
@@ -108,13 +122,11 @@ static bool connection_flush(struct connection *connection)
 	return true;
 }
 
-/* What does not fit is not answered: HAProxy refuses that request. False: the connection is gone. */
-static bool frame_send(struct connection *connection, struct spop_writer *writer)
+/* False: the connection is gone. */
+static bool bytes_send(struct connection *connection, const uint8_t *bytes, size_t size)
 {
-	if (writer->failed)
-		return true;
-	spop_end(writer);
-	size_t wanted = connection->output_size + writer->size;
+	size_t wanted = connection->output_size + size;
+
 	if (wanted > connection->output_room) {
 		size_t room = wanted * 2;
 		uint8_t *more = wanted > OUTPUT_MAX ? NULL : realloc(connection->output, room);
@@ -125,9 +137,20 @@ static bool frame_send(struct connection *connection, struct spop_writer *writer
 		connection->output = more;
 		connection->output_room = room;
 	}
-	memcpy(connection->output + connection->output_size, writer->bytes, writer->size);
+	memcpy(connection->output + connection->output_size, bytes, size);
 	connection->output_size = wanted;
 	return connection_flush(connection);
+}
+
+/* What does not fit is not answered: HAProxy refuses that request. False: the connection is gone. */
+static bool frame_send(struct connection *connection, struct spop_writer *writer)
+{
+	if (writer->failed)
+		return true;
+	spop_end(writer);
+	bool stands = bytes_send(connection, writer->bytes, writer->size);
+	explicit_bzero(writer->bytes, writer->size);
+	return stands;
 }
 
 /* -- decisions -- */
@@ -152,16 +175,22 @@ static int password_known(const struct condition *condition, const char *user, c
 	return 0;
 }
 
-/* The variables of a verdict; cookies and parameters that are ours do not go on. */
-static void verdict_write(struct spop_writer *writer, const struct visit *visit, const struct verdict *verdict, bool limited)
+static const char *verdict_name(const struct verdict *verdict, bool limited)
 {
 	static const char *const names[VERDICTS] = {
 		[VERDICT_ALLOW] = "allow", [VERDICT_CUT] = "cut", [VERDICT_DENY] = "deny", [VERDICT_LOGIN] = "login",
 		[VERDICT_BEARER] = "bearer", [VERDICT_WAIT] = "deny",
 	};
-	char text[TEXT_ROOM];
 
-	spop_set_text(writer, "verdict", limited && verdict->kind != VERDICT_ALLOW ? "limited" : names[verdict->kind]);
+	return limited && verdict->kind != VERDICT_ALLOW ? "limited" : names[verdict->kind];
+}
+
+/* The variables of a verdict; cookies and parameters that are ours do not go on. */
+static void verdict_write(struct spop_writer *writer, const struct visit *visit, const struct verdict *verdict, bool limited)
+{
+	static char text[TEXT_ROOM];
+
+	spop_set_text(writer, "verdict", verdict_name(verdict, limited));
 	if (verdict->kind != VERDICT_ALLOW)
 		return;
 	if (verdict->group[0] != '\0')
@@ -180,8 +209,8 @@ static void verdict_write(struct spop_writer *writer, const struct visit *visit,
 			spop_set_text(writer, "query", text);
 		if (!fits)
 			writer->failed = true;
+		explicit_bzero(text, strnlen(text, sizeof text));
 	}
-	explicit_bzero(text, sizeof text);
 }
 
 static void compared(int code, const char *hash, void *data);
@@ -199,12 +228,6 @@ static bool compare_begin(const struct visit *visit, const struct condition *con
 	explicit_bzero(password, sizeof password);
 	return asked == 0;
 }
-
-/*
- * Answers a request, or lets it wait: pending is its own then, and NULL where it did not wait before. False: the
- * connection is gone.
- */
-static bool request_decide(struct connection *connection, const struct spop_frame *frame, struct pending *pending);
 
 static struct pending *pending_new(struct connection *connection, const struct spop_frame *frame)
 {
@@ -230,6 +253,66 @@ static void pending_free(struct pending *pending)
 	free(pending);
 }
 
+/* -- records -- */
+
+/* False: the connection is gone. */
+static bool opening_end(struct opening *opening, int code)
+{
+	static struct spop_writer writer;
+	bool stands = false;
+
+	if (opening->connection == NULL) {
+		/* HAProxy has given up. */
+	} else if (code == 0 || !opening->must) {
+		stands = bytes_send(opening->connection, opening->answer, opening->size);
+	} else {
+		spop_begin(&writer, SPOP_ACK, opening->stream, opening->number);
+		spop_set_text(&writer, "verdict", "unrecorded");
+		stands = frame_send(opening->connection, &writer);
+	}
+	explicit_bzero(opening->answer, opening->size);
+	free(opening);
+	return stands;
+}
+
+static void opening_recorded(int code, void *data)
+{
+	struct opening *opening = data, **link = &self.openings;
+
+	while (*link != opening)
+		link = &(*link)->next;
+	*link = opening->next;
+	(void)opening_end(opening, code);
+}
+
+/* Sends the answer once the request is on record, where its realm wants that. False: the connection is gone. */
+static bool answer_send(struct connection *connection, struct spop_writer *writer, const struct spop_frame *frame, const struct route *route,
+			const struct decision *decision, const struct verdict *verdict, const char *name)
+{
+	enum audit_mode mode = writer->failed ? AUDIT_BEST_EFFORT : ledger_mode(route->realm);
+	struct error err = ERROR_INIT;
+
+	if (mode == AUDIT_BEST_EFFORT)
+		return frame_send(connection, writer);
+	spop_end(writer);
+	struct opening *opening = malloc(sizeof *opening + writer->size);
+	if (opening == NULL)
+		return true; /* no answer: 503 */
+	*opening = (struct opening){ .next = self.openings, .connection = connection, .stream = frame->stream, .number = frame->number,
+				     .must = mode == AUDIT_FAIL_CLOSED, .size = writer->size };
+	memcpy(opening->answer, writer->bytes, writer->size);
+	explicit_bzero(writer->bytes, writer->size);
+	if (ledger_open(route, decision->visit, decision, verdict, name, opening_recorded, opening, &err) == 0) {
+		self.openings = opening;
+		return true;
+	}
+	return opening_end(opening, err.code);
+}
+
+/*
+ * Answers a request, or lets it wait: pending is its own then, and NULL where it did not wait before. False: the
+ * connection is gone.
+ */
 static bool request_decide(struct connection *connection, const struct spop_frame *frame, struct pending *pending)
 {
 	static struct spop_writer writer; /* large */
@@ -263,14 +346,16 @@ static bool request_decide(struct connection *connection, const struct spop_fram
 				attempts_failed(route->label, &visit.source, clock_ms());
 			explicit_bzero(password, sizeof password);
 			verdict_write(&writer, &visit, &verdict, comparing.limited);
+			bool stands = answer_send(connection, &writer, frame, route, &decision, &verdict, verdict_name(&verdict, comparing.limited));
+			if (pending != NULL)
+				pending_free(pending);
+			return stands;
 		}
 	}
 	/* Without a verdict HAProxy says 503: the route is just going, or the gate does not know all yet. */
 	if (pending != NULL)
 		pending_free(pending);
-	bool stands = frame_send(connection, &writer);
-	explicit_bzero(&writer, sizeof writer);
-	return stands;
+	return frame_send(connection, &writer);
 }
 
 static void compared(int code, const char *hash, void *data)
@@ -386,6 +471,5 @@ int agent_open(struct loop *loop, int listening, struct feed *feed, const struct
 	self.feed = feed;
 	self.book = book;
 	self.known = known;
-	self.listening = listening;
 	return loop_add_fd(loop, listening, EPOLLIN, accept_ready, NULL, err) == NULL ? -1 : 0;
 }

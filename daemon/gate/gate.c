@@ -18,6 +18,7 @@
 #include "daemon/gate/feed.h"
 #include "daemon/gate/gate.h"
 #include "daemon/gate/hasher.h"
+#include "daemon/gate/ledger.h"
 #include "daemon/gate/rulebook.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/hostcfg.h"
@@ -27,6 +28,7 @@
 #include "daemon/lib/message.h"
 #include "daemon/lib/permissions.h"
 #include "daemon/lib/protocol.h"
+#include "daemon/lib/reporter.h"
 #include "daemon/lib/sandbox.h"
 #include "daemon/roles.h"
 
@@ -56,14 +58,14 @@ static void gate_answer(uint64_t serial, int code, const char *message, void *da
 		log_error("cannot answer api: %s", err.message);
 }
 
-/* Realm, project or container has permissions. */
+/* Realm, project or container has permissions, or the realm wants to know of each request before it goes on. */
 static bool guarded(const struct route *route, void *data)
 {
 	const struct gate *gate = data;
 	char project[ID_TEXT], container[ID_TEXT];
 
 	route_ids(route, project, container);
-	return rulebook_find(&gate->book, route->realm) != NULL || rulebook_find(&gate->book, project) != NULL ||
+	return ledger_mode(route->realm) != AUDIT_BEST_EFFORT || rulebook_find(&gate->book, route->realm) != NULL || rulebook_find(&gate->book, project) != NULL ||
 	       rulebook_find(&gate->book, container) != NULL;
 }
 
@@ -153,6 +155,19 @@ static int permissions_set(struct gate *gate, const struct permissions_message *
 		return -1;
 	if (permissions_take(fd, &permissions, err) == -1 || rulebook_set(&gate->book, message->id, &permissions, err) == -1)
 		return -1;
+	return feed_guard(gate->feed, guarded, gate, serial, err);
+}
+
+/* -- the audit log -- */
+
+static int audit_take(struct gate *gate, const struct audit_message *message, uint64_t serial, struct error *err)
+{
+	if (message->id[0] == '\0')
+		return 0; /* the end of the list: what was not named is not asked about either */
+	if (ledger_set(message->id, (enum audit_mode)message->mode, err) == -1)
+		return -1;
+	if (serial == 0)
+		return 0; /* the routes follow */
 	return feed_guard(gate->feed, guarded, gate, serial, err);
 }
 
@@ -280,6 +295,9 @@ static void gate_message(struct channel *channel, struct message *message, void 
 	case MESSAGE_PASSWORD_HASH:
 		result = password_take(gate, payload, message->serial, &err);
 		break;
+	case MESSAGE_AUDIT:
+		result = audit_take(gate, payload, message->serial, &err);
+		break;
 	case MESSAGE_CERTIFICATE_TRY:
 		result = certificate_try(message->fd, message->serial, &err);
 		break;
@@ -294,7 +312,9 @@ static void gate_message(struct channel *channel, struct message *message, void 
 		log_error("api sent a frame of type %u, which gate does not take", message->type);
 		return;
 	}
-	if (result == -1)
+	if (result == -1 && message->serial == 0)
+		log_error("%s", err.message);
+	else if (result == -1)
 		gate_answer(message->serial, err.code, err.message, gate);
 }
 
@@ -336,7 +356,7 @@ int gate_main(int argc, char **argv)
 	if (hasher == -1)
 		goto fail;
 	gate.loop = loop_new(&err);
-	if (gate.loop == NULL || gate_sandbox(&err) == -1 || hasher_open(gate.loop, hasher, &err) == -1 ||
+	if (gate.loop == NULL || reporter_connect(&err) == -1 || gate_sandbox(&err) == -1 || reporter_open(gate.loop, &err) == -1 || hasher_open(gate.loop, hasher, &err) == -1 ||
 	    loop_add_signal(gate.loop, SIGTERM, gate_signal, &gate, &err) == NULL)
 		goto fail;
 	gate.api = channel_new(gate.loop, ROLE_FD_API, gate_message, &gate, &err);
@@ -348,6 +368,8 @@ int gate_main(int argc, char **argv)
 	if (agent_open(gate.loop, ROLE_FD_AGENT, gate.feed, &gate.book, &gate.book_known, &err) == -1)
 		goto fail;
 	certificate_init(feed_haproxy(gate.feed), gate_answer, &gate);
+	if (ledger_watch(gate.loop, feed_haproxy(gate.feed), &err) == -1)
+		goto fail;
 	if (channel_send(gate.api, MESSAGE_HELLO, 0, &hello, sizeof hello, -1, &err) == -1)
 		goto fail;
 	code = loop_run(gate.loop, &err);

@@ -81,21 +81,28 @@ static bool port_listed(const struct route *route)
 	return false;
 }
 
-static void value_print(const struct route *route, uint16_t port, uint8_t protocol, char value[ROUTE_VALUE_TEXT])
+static void value_print(const struct route *route, uint16_t port, uint8_t protocol, const char *service, char value[ROUTE_VALUE_TEXT])
 {
+	char project[ID_TEXT], container[ID_TEXT];
 	static const char letters[ROUTE_PROTOCOLS] = { [ROUTE_HTTP] = 'h', [ROUTE_HTTPS] = 's', [ROUTE_H2C] = '2', [ROUTE_WEBSOCKET] = 'w' };
 	char address[INET_ADDRSTRLEN];
 	struct in_addr in = { .s_addr = route->ipv4 };
 
 	inet_ntop(AF_INET, &in, address, sizeof address);
-	snprintf(value, ROUTE_VALUE_TEXT, "%s:%u:%c%s", address, port, letters[protocol], route->guarded ? ":g" : "");
+	route_ids(route, project, container);
+	int size = snprintf(value, ROUTE_VALUE_TEXT, "%s:%u:%c:%c:%s:%s:%s:", address, port, letters[protocol], route->guarded ? 'g' : 'o', route->realm, project,
+			    container);
+	if (*service != '\0')
+		snprintf(value + size, ROUTE_VALUE_TEXT - (size_t)size, "%s", service);
+	else
+		snprintf(value + size, ROUTE_VALUE_TEXT - (size_t)size, "%u", port);
 }
 
 bool route_entry(const struct route *route, size_t number, char key[ROUTE_KEY_TEXT], char value[ROUTE_VALUE_TEXT])
 {
 	if (number == 0) {
 		snprintf(key, ROUTE_KEY_TEXT, "%s", route->label);
-		value_print(route, route->port, route->protocol, value);
+		value_print(route, route->port, route->protocol, "", value);
 		return true;
 	}
 	if (route->owner != NULL)
@@ -110,14 +117,14 @@ bool route_entry(const struct route *route, size_t number, char key[ROUTE_KEY_TE
 				snprintf(key, ROUTE_KEY_TEXT, "%s-%s", route->label, service->name);
 			else
 				snprintf(key, ROUTE_KEY_TEXT, "%s-%u", route->label, service->port);
-			value_print(route, service->port, service->protocol, value);
+			value_print(route, service->port, service->protocol, service->name, value);
 			return true;
 		}
 	}
 	if (number > 0 || port_listed(route))
 		return false;
 	snprintf(key, ROUTE_KEY_TEXT, "%s-%u", route->label, route->port);
-	value_print(route, route->port, route->protocol, value);
+	value_print(route, route->port, route->protocol, "", value);
 	return true;
 }
 

@@ -6,8 +6,9 @@
  * a service's name or port behind it to that. An alias is another one: a host name, or a
  * label of the host's domain, that leads to one port, and goes with its owner.
  *
- * HAProxy looks up entries, each a key and "<ip>:<port>:<protocol>": protocol is h (HTTP/1),
- * s (TLS), 2 (HTTP/2 in clear) or w (websockets only). ":g" behind it: the gate is asked first.
+ * HAProxy looks up entries, each a key and "<ip>:<port>:<protocol>:<way>:<realm>:<project>:<container>:<service>": protocol is
+ * h (HTTP/1), s (TLS), 2 (HTTP/2 in clear) or w (websockets only); way is o (open) or g: the gate is asked first. What is
+ * behind it is for the records of its requests.
  */
 #ifndef BULKHEAD_ROUTE_TABLE_H
 #define BULKHEAD_ROUTE_TABLE_H
@@ -24,7 +25,7 @@ struct error;
 enum {
 	ROUTES_MAX = 131072,
 	ROUTE_KEY_TEXT = HOST_TEXT,
-	ROUTE_VALUE_TEXT = INET_ADDRSTRLEN + 12,
+	ROUTE_VALUE_TEXT = INET_ADDRSTRLEN + 12 + 3 * ID_TEXT + SERVICE_TEXT,
 	ROUTE_ENTRIES_MAX = 2 + 2 * ROUTE_SERVICES_MAX,
 };
 

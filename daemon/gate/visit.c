@@ -33,7 +33,8 @@ bool visit_read(struct spop_reader payload, struct visit *ret_visit)
 	const struct {
 		const char *name;
 		struct span *span;
-	} texts[] = { { "key", &visit.key }, { "method", &visit.method }, { "path", &visit.path }, { "query", &visit.query }, { "head", &visit.head } };
+	} texts[] = { { "key", &visit.key }, { "method", &visit.method }, { "path", &visit.path }, { "query", &visit.query }, { "head", &visit.head },
+		    { "id", &visit.id }, { "host", &visit.host } };
 	struct spop_value value;
 	struct span name;
 	uint8_t count;

@@ -26,6 +26,7 @@ struct visit {
 	struct cidr source;    /* of full length; IPv4 also where it came mapped */
 	struct span key;       /* of HAProxy's map: whose URL */
 	struct span method, path, query;
+	struct span id, host;  /* of the request; asked for */
 	struct span head;      /* lines of headers, each with CR LF, in lower case names */
 };
 

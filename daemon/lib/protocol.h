@@ -5,7 +5,7 @@
  * from it: on HELLO (a role started, again) api sends the whole truth anew.
  *
  * The whole truth is, from api to engine: HELLO, all of IMAGE_SYNC, all of
- * CONTAINER_SYNC; to gate: HELLO, all of PERMISSIONS, all of ROUTE_SYNC. A list is one frame for
+ * CONTAINER_SYNC; to gate: HELLO, all of PERMISSIONS, all of AUDIT, all of ROUTE_SYNC; to audit: HELLO, all of AUDIT. A list is one frame for
  * each entry, then an end: a frame with an empty name, all of it zero but
  * `count`, the number of frames before it. Other frames may come in between: what they
  * change holds over what the list said earlier, and what they name is not
@@ -37,7 +37,7 @@
  * restarted role goes on with the same pair and its peers never see EOF.
  */
 enum {
-	ROLE_FD_API = 3,    /* in engine and gate: to api */
+	ROLE_FD_API = 3,    /* in engine, gate, audit and records: to api */
 	ROLE_FD_AGENT = 4,  /* in gate: bound socket where HAProxy asks */
 	ROLE_FD_ENGINE = 3, /* in api and names: to engine */
 	ROLE_FD_NAMES = 4,  /* in engine: to names */
@@ -46,6 +46,9 @@ enum {
 	ROLE_FD_GATE = 4,   /* in api: to gate */
 	ROLE_FD_LISTEN = 5, /* in api: bound socket api.sock, callers bring a token */
 	ROLE_FD_LOCAL = 6,  /* in api: bound socket local.sock, callers are root */
+	ROLE_FD_AUDIT = 7,  /* in api: to audit */
+	ROLE_FD_READER = 8, /* in api: to records */
+	ROLE_FD_RECORDS = 4, /* in audit: bound socket where records come in (record.h) */
 };
 
 enum message_type {
@@ -118,6 +121,9 @@ enum message_type {
 	MESSAGE_PASSWORD_HASH,     /* struct password_message, of which the password counts; api -> gate -> its process for passwords */
 	MESSAGE_PASSWORD_HASH_REPLY, /* struct password_message, of which the hash counts */
 	MESSAGE_PASSWORD_VERIFY,   /* struct password_message; within the gate; RESULT: 0, or EACCES */
+	MESSAGE_AUDIT,             /* struct audit_message; api -> audit, gate: how a realm wants its log, from now on; RESULT. Without serial: the truth */
+	MESSAGE_AUDIT_QUERY,       /* no payload + fd of a file with JSON (audit/records.c); api -> records; AUDIT_REPLY, or RESULT with an error */
+	MESSAGE_AUDIT_REPLY,       /* struct audit_reply_message + fd of a file */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -443,6 +449,22 @@ struct permissions_message {
 	char id[ID_TEXT];    /* of a realm, a project or a container */
 	char reserved[3];
 	uint32_t count;      /* of the end: frames before it */
+};
+
+/* One with empty id ends the truth about logs: what was not named has none any more. */
+struct audit_message {
+	char id[ID_TEXT];    /* of a realm; "host" */
+	char reserved[3];
+	uint32_t mode;       /* enum audit_mode */
+	int64_t bytes_max;
+	uint32_t age_max_s;
+	uint32_t count;      /* of the end: frames before it */
+};
+
+struct audit_reply_message {
+	int64_t next;        /* seq to go on from */
+	uint32_t more;       /* 1: there may be more there */
+	uint32_t reserved;
 };
 
 /* Holds a secret: both ends wipe it. */

@@ -3,7 +3,7 @@
  * supervisor: starts the roles, keeps both ends of their channels, and starts
  * a role again when it ends. It reads nothing from outside but signals.
  *
- * SIGTERM, SIGINT: end the roles in order (api, gate, names, engine); containers,
+ * SIGTERM, SIGINT: end the roles in order (api first, engine last); containers,
  * proxy and firewall stay. SIGPWR: the host goes down, so api stops every
  * container first. `bulkheadd shutdown` sends it.
  */
@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/audit/segment.h"
 #include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
@@ -30,11 +31,12 @@
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
 #include "daemon/lib/protocol.h"
+#include "daemon/lib/record.h"
 #include "daemon/roles.h"
 #include "daemon/supervisor/supervisor.h"
 
 enum {
-	ROLE_FDS_MAX = 5,
+	ROLE_FDS_MAX = 6,
 	ROLE_FD_FIRST = 3,         /* lowest number of protocol.h */
 	PAUSE_FIRST_MS = 100,
 	PAUSE_MAX_MS = 5000,
@@ -45,7 +47,7 @@ enum {
 };
 
 /* In the order of ending; started in reverse. */
-enum role_index { ROLE_API, ROLE_GATE, ROLE_NAMES, ROLE_ENGINE, ROLE_COUNT };
+enum role_index { ROLE_API, ROLE_GATE, ROLE_NAMES, ROLE_READER, ROLE_AUDIT, ROLE_ENGINE, ROLE_COUNT };
 
 struct role {
 	const char *name;
@@ -202,10 +204,11 @@ static int folder_own(const char *path, mode_t mode, uid_t uid, gid_t gid, struc
 	return 0;
 }
 
-static int socket_listen(const char *path, mode_t mode, gid_t gid, struct error *err)
+/* type: SOCK_STREAM, or SOCK_DGRAM, where what comes waits in the socket. */
+static int socket_bind(const char *path, int type, mode_t mode, gid_t gid, struct error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	cleanup_fd int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd == -1)
 		return error_errno(err, "cannot make socket %s", path);
@@ -215,7 +218,7 @@ static int socket_listen(const char *path, mode_t mode, gid_t gid, struct error 
 	mode_t mask = umask(0177); /* nobody may connect before owner and mode are right */
 	int bound = bind(fd, (struct sockaddr *)&address, sizeof address);
 	umask(mask);
-	if (bound == -1 || chown(path, 0, gid) == -1 || chmod(path, mode) == -1 || listen(fd, 512) == -1)
+	if (bound == -1 || chown(path, 0, gid) == -1 || chmod(path, mode) == -1 || (type == SOCK_STREAM && listen(fd, 512) == -1))
 		return error_errno(err, "cannot listen on %s", path);
 	return fd_steal(&fd);
 }
@@ -282,21 +285,24 @@ static int pid_file_take(struct error *err)
 
 static int supervisor_prepare(struct supervisor *supervisor, struct error *err)
 {
-	static const char *const names[ROLE_COUNT] = { "api", "gate", "names", "engine" };
-	int engine[2], gate[2], resolver[2], questions[4];
+	static const char *const names[ROLE_COUNT] = { "api", "gate", "names", "records", "audit", "engine" };
+	int engine[2], gate[2], resolver[2], audit[2], reader[2], questions[4];
 
 	if (folder_own("/run/bulkhead", 0755, 0, 0, err) == -1 || pid_file_take(err) == -1 ||
 	    folder_own("/data/bulkhead", 0755, 0, 0, err) == -1 ||
 	    folder_own("/data/bulkhead/engine", 0700, 0, 0, err) == -1 ||
 	    folder_own("/data/bulkhead/api", 0700, ROLE_UID_API, ROLE_GID, err) == -1 ||
-	    folder_own("/data/bulkhead/api/spool", 0700, ROLE_UID_API, ROLE_GID, err) == -1)
+	    folder_own("/data/bulkhead/api/spool", 0700, ROLE_UID_API, ROLE_GID, err) == -1 ||
+	    folder_own(AUDIT_FOLDER, 0700, ROLE_UID_AUDIT, ROLE_UID_AUDIT, err) == -1)
 		return -1;
-	int listening = socket_listen("/run/bulkhead/api.sock", 0660, ROLE_GID, err);
+	int listening = socket_bind("/run/bulkhead/api.sock", SOCK_STREAM, 0660, ROLE_GID, err);
 	if (listening == -1)
 		return -1;
-	int local = socket_listen("/run/bulkhead/local.sock", 0600, 0, err);
-	int agent = local == -1 ? -1 : socket_listen("/run/bulkhead/gate.sock", 0660, ROLE_GID, err);
-	if (agent == -1 || channel_pair(engine, err) == -1 || channel_pair(gate, err) == -1 || channel_pair(resolver, err) == -1)
+	int local = socket_bind("/run/bulkhead/local.sock", SOCK_STREAM, 0600, 0, err);
+	int agent = local == -1 ? -1 : socket_bind("/run/bulkhead/gate.sock", SOCK_STREAM, 0660, ROLE_GID, err);
+	int records = agent == -1 ? -1 : socket_bind(RECORD_SOCKET, SOCK_DGRAM, 0660, ROLE_GID, err);
+	if (records == -1 || channel_pair(engine, err) == -1 || channel_pair(gate, err) == -1 || channel_pair(resolver, err) == -1 ||
+	    channel_pair(audit, err) == -1 || channel_pair(reader, err) == -1)
 		return -1;
 	if (dns_prepare(questions, err) == -1)
 		return -1;
@@ -304,15 +310,17 @@ static int supervisor_prepare(struct supervisor *supervisor, struct error *err)
 	for (int i = 0; i < ROLE_COUNT; i++) {
 		struct role *role = &supervisor->roles[i];
 		*role = (struct role){ .name = names[i], .index = (enum role_index)i, .pause_ms = PAUSE_FIRST_MS,
-				       .supervisor = supervisor, .fds = { -1, -1, -1, -1, -1 } };
+				       .supervisor = supervisor, .fds = { -1, -1, -1, -1, -1, -1 } };
 		role->timer = loop_add_timer(supervisor->loop, -1, role_timer, role, err);
 		if (role->timer == NULL)
 			return -1;
 	}
-	memcpy(supervisor->roles[ROLE_API].fds, (int[]){ engine[0], gate[0], listening, local }, 4 * sizeof(int));
+	memcpy(supervisor->roles[ROLE_API].fds, (int[]){ engine[0], gate[0], listening, local, audit[0], reader[0] }, 6 * sizeof(int));
 	memcpy(supervisor->roles[ROLE_ENGINE].fds, (int[]){ engine[1], resolver[1] }, 2 * sizeof(int));
 	memcpy(supervisor->roles[ROLE_NAMES].fds, (int[]){ resolver[0], questions[0], questions[1], questions[2], questions[3] }, 5 * sizeof(int));
 	memcpy(supervisor->roles[ROLE_GATE].fds, (int[]){ gate[1], agent }, 2 * sizeof(int));
+	memcpy(supervisor->roles[ROLE_AUDIT].fds, (int[]){ audit[1], records }, 2 * sizeof(int));
+	memcpy(supervisor->roles[ROLE_READER].fds, (int[]){ reader[1] }, sizeof(int));
 	return 0;
 }
 

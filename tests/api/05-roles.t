@@ -19,7 +19,7 @@ ip addr add 10.77.0.2/16 dev lo
 web_start
 
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-routes() { echo 'show map virt@routes' | socat - UNIX-CONNECT:/run/haproxy/admin.sock | awk 'NF == 3 && $2 !~ /-80$/ { print $2 "=" $3 }' | sort; }
+routes() { echo 'show map virt@routes' | socat - UNIX-CONNECT:/run/haproxy/admin.sock | awk 'NF == 3 && $2 !~ /-80$/ { split($3, v, ":"); print $2 "=" v[1] ":" v[2] ":" v[3] ":" v[4] }' | sort; }
 routed() { routes | grep -qF "$1"; }
 outside() { curl -sk -o /dev/null -w '%{http_code}' --max-time 10 --connect-to ::127.0.0.1:443 "$@"; }
 create() { # NAME [QUERY]: sets ID
@@ -42,6 +42,8 @@ confined() { # ROLE UID
 confined api 901
 confined gate 902
 confined names 905
+confined audit 906
+confined records 906
 is "$(stat -c '%a %u %g' /run/bulkhead/api.sock)" '660 0 900' 'api.sock is for the group of the proxy'
 is "$(stat -c '%a %u %g' /run/bulkhead/local.sock)" '600 0 0' 'local.sock is for root'
 is "$(stat -c '%a %u' /data/bulkhead/api)" '700 901' 'the state is for api alone'
@@ -66,7 +68,7 @@ is "$STATUS $(field .error.code)" '400 invalid_image' 'one that the engine refus
 create www
 is "$STATUS $(field .state)" '201 running' 'a container'
 www=$ID
-is "$(routes)" "$project-$www=10.77.0.2:80:h" 'its route is set before the answer'
+is "$(routes)" "$project-$www=10.77.0.2:80:h:o" 'its route is set before the answer'
 create fails
 is "$STATUS $(field .state) $(field .message)" '201 failed no /sbin/init in the image' 'one that cannot start exists, and says why'
 local_call DELETE "/containers/$ID"
@@ -74,7 +76,7 @@ is "$STATUS" 204 'it can be deleted'
 local_call POST "/containers/$www/stop"
 is "$STATUS $(field .state) $(routes)" '200 stopped ' 'a stopped one has no route'
 local_call POST "/containers/$www/start"
-is "$STATUS $(field .state) $(routes)" "200 running $project-$www=10.77.0.2:80:h" 'a started one has it again'
+is "$STATUS $(field .state) $(routes)" "200 running $project-$www=10.77.0.2:80:h:o" 'a started one has it again'
 
 # -- each role dies --
 before=$(pid_of api)
@@ -83,10 +85,10 @@ runs 'api is started again' until_true 10 serving
 isnt "$(pid_of api)" "$before" 'as another process'
 local_call GET "/containers/$www"
 is "$(field .state)" running 'and knows what runs'
-is "$(routes)" "$project-$www=10.77.0.2:80:h" 'the routes stood meanwhile'
+is "$(routes)" "$project-$www=10.77.0.2:80:h:o" 'the routes stood meanwhile'
 kill -9 "$(pid_of gate)"
 sleep 0.5
-is "$(routes)" "$project-$www=10.77.0.2:80:h" 'gate dies: the routes stand'
+is "$(routes)" "$project-$www=10.77.0.2:80:h:o" 'gate dies: the routes stand'
 create second
 is "$STATUS $(field .state)" '201 running' 'a container after that'
 runs 'gets its route' until_true 5 routed "$project-$ID"
@@ -99,7 +101,7 @@ is "$STATUS" 204 'and it can be deleted'
 kill "$proxy"
 wait "$proxy" || true
 web_start
-runs 'HAProxy is restarted: it gets all routes again' until_true 5 routed "$project-$www=10.77.0.2:80:h"
+runs 'HAProxy is restarted: it gets all routes again' until_true 5 routed "$project-$www=10.77.0.2:80:h:o"
 is "$(outside "https://api.$DOMAIN/api/v1/host" -H "Authorization: Bearer $token")" 200 'and the API answers through it'
 
 # -- a guarded URL --
@@ -127,7 +129,7 @@ pkill -9 -f '^bulkheadd passwords$'
 runs 'the process for passwords is killed' until_true 20 told
 is "$(said -u 'u:long enough')" 308 'and compares again'
 local_call DELETE "/containers/$www/proxy/permissions"
-is "$STATUS $(routes)" "204 $project-$www=10.77.0.2:80:h" 'without permissions the mark is gone'
+is "$STATUS $(routes)" "204 $project-$www=10.77.0.2:80:h:o" 'without permissions the mark is gone'
 
 # -- death between a decision and its end --
 create tomb

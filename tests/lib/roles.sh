@@ -40,6 +40,7 @@ roles_begin() {
 	sed -i '/^haproxy:/d' /etc/passwd /etc/group
 	echo 'bulkhead:x:900:' >>/etc/group
 	printf '%s\n' 'api:x:901:900::/:/x' 'gate:x:902:900::/:/x' 'haproxy:x:903:900::/:/x' >>/etc/passwd
+	busybox sysctl -q -w net.unix.max_dgram_qlen=8192
 	DAEMON=$O/bin-san/bulkheadd-fake
 	DOMAIN=bulkhead.internal
 	ROLES_LOG=$LOGS/daemon.log

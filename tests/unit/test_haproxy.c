@@ -184,11 +184,11 @@ static void the_whole_table_first_then_changes(void **state)
 	assert_non_null(route_table_set(&table, &one, &before, &err));
 	assert_int_equal(feed_replace(feed, &table, 1, &err), 0);
 	run_until(&proxy, 1);
-	assert_non_null(strstr(proxy.seen, "add map @1 virt@routes <<\none 10.77.0.2:80:h\none-80 10.77.0.2:80:h\n\ncommit map @1 virt@routes\n"));
+	assert_non_null(strstr(proxy.seen, "add map @1 virt@routes <<\none 10.77.0.2:80:h:o::one::80\none-80 10.77.0.2:80:h:o::one::80\n\ncommit map @1 virt@routes\n"));
 
 	assert_int_equal(set(feed, route_new("two", 80), 2), 0);
 	run_until(&proxy, 2);
-	assert_non_null(strstr(proxy.seen, "add map virt@routes two 10.77.0.2:80:h\nadd map virt@routes two-80 10.77.0.2:80:h\n"));
+	assert_non_null(strstr(proxy.seen, "add map virt@routes two 10.77.0.2:80:h:o::two::80\nadd map virt@routes two-80 10.77.0.2:80:h:o::two::80\n"));
 	/* What goes, goes first; what stays as it is, is not touched. */
 	proxy.seen[0] = '\0';
 	assert_int_equal(set(feed, route_new("two", 81), 3), 0);
@@ -196,8 +196,8 @@ static void the_whole_table_first_then_changes(void **state)
 	assert_int_equal(set(feed, alias_new("shop.example.com", "one"), 5), 0);
 	assert_int_equal(feed_remove(feed, "one", 6, &err), 0);
 	run_until(&proxy, 6);
-	assert_string_equal(proxy.seen, "del map virt@routes two-80\nset map virt@routes two 10.77.0.2:81:h\nadd map virt@routes two-81 10.77.0.2:81:h\n"
-					"add map virt@routes shop.example.com 10.77.0.2:80:h\n"
+	assert_string_equal(proxy.seen, "del map virt@routes two-80\nset map virt@routes two 10.77.0.2:81:h:o::two::81\nadd map virt@routes two-81 10.77.0.2:81:h:o::two::81\n"
+					"add map virt@routes shop.example.com 10.77.0.2:80:h:o::one::80\n"
 					"del map virt@routes shop.example.com\ndel map virt@routes one\ndel map virt@routes one-80\n");
 	assert_int_equal(proxy.failed, 0);
 
@@ -207,7 +207,7 @@ static void the_whole_table_first_then_changes(void **state)
 	close(proxy.fd);
 	assert_int_equal(set(feed, route_new("one", 80), 7), 0);
 	run_until(&proxy, 7);
-	assert_non_null(strstr(proxy.seen, "<<\none 10.77.0.2:80:h\none-80 10.77.0.2:80:h\ntwo 10.77.0.2:81:h\ntwo-81 10.77.0.2:81:h\n\ncommit"));
+	assert_non_null(strstr(proxy.seen, "<<\none 10.77.0.2:80:h:o::one::80\none-80 10.77.0.2:80:h:o::one::80\ntwo 10.77.0.2:81:h:o::two::81\ntwo-81 10.77.0.2:81:h:o::two::81\n\ncommit"));
 	assert_int_equal(proxy.failed, 0);
 	unlink(proxy.path);
 }
@@ -230,7 +230,7 @@ static void a_refused_part_is_sent_again_before_anyone_is_answered(void **state)
 	assert_int_equal(feed_replace(feed, &table, 1, &err), 0);
 	run_until(&proxy, 1);
 	assert_int_equal(proxy.failed, 0);
-	assert_non_null(strstr(proxy.seen, "add map @2 virt@routes <<\none 10.77.0.2:80:h\none-80 10.77.0.2:80:h\n\ncommit map @2 virt@routes\n"));
+	assert_non_null(strstr(proxy.seen, "add map @2 virt@routes <<\none 10.77.0.2:80:h:o::one::80\none-80 10.77.0.2:80:h:o::one::80\n\ncommit map @2 virt@routes\n"));
 	unlink(proxy.path);
 }
 

@@ -51,15 +51,34 @@ static void a_container_has_an_entry_for_each_name_and_port(void **state)
 	struct route_message message = message_new("a-b");
 
 	(void)state;
-	assert_string_equal(entries(&message), "a-b 10.77.0.2:80:h\na-b-80 10.77.0.2:80:h\n");
+	assert_string_equal(entries(&message), "a-b 10.77.0.2:80:h:o::a-b::80\na-b-80 10.77.0.2:80:h:o::a-b::80\n");
 	message.service_count = 4;
 	message.services[0] = (struct route_service){ .name = "admin", .port = 9000, .protocol = ROUTE_HTTPS };
 	message.services[1] = (struct route_service){ .port = 3000, .protocol = ROUTE_WEBSOCKET };
 	message.services[2] = (struct route_service){ .name = "grpc", .port = 80, .protocol = ROUTE_H2C };
 	message.services[3] = (struct route_service){ .name = "x", .port = 65535 };
 	message.protocol = ROUTE_H2C;
-	assert_string_equal(entries(&message), "a-b 10.77.0.2:80:2\na-b-admin 10.77.0.2:9000:s\na-b-9000 10.77.0.2:9000:s\na-b-3000 10.77.0.2:3000:w\n"
-					       "a-b-grpc 10.77.0.2:80:2\na-b-80 10.77.0.2:80:2\na-b-x 10.77.0.2:65535:h\na-b-65535 10.77.0.2:65535:h\n");
+	assert_string_equal(entries(&message), "a-b 10.77.0.2:80:2:o::a-b::80\na-b-admin 10.77.0.2:9000:s:o::a-b::admin\na-b-9000 10.77.0.2:9000:s:o::a-b::admin\na-b-3000 10.77.0.2:3000:w:o::a-b::3000\n"
+					       "a-b-grpc 10.77.0.2:80:2:o::a-b::grpc\na-b-80 10.77.0.2:80:2:o::a-b::grpc\na-b-x 10.77.0.2:65535:h:o::a-b::x\na-b-65535 10.77.0.2:65535:h:o::a-b::x\n");
+}
+
+static void an_entry_says_whose_it_is(void **state)
+{
+	struct route_message message = message_new("0123456789abcdef01234567-89abcdef0123456789abcdef");
+	char key[ROUTE_KEY_TEXT], value[ROUTE_VALUE_TEXT];
+	struct route route;
+
+	(void)state;
+	snprintf(message.realm, sizeof message.realm, "aaaaaaaaaaaaaaaaaaaaaaaa");
+	message.ipv4 = 0xffffffff;
+	message.service_count = 1;
+	message.services[0] = (struct route_service){ .name = "administrator", .port = 65535 };
+	message.port = 65535;
+	assert_ok(route_make(&message, &route, &err), &err);
+	route.guarded = true;
+	assert_true(route_entry(&route, 1, key, value));
+	assert_string_equal(value, "255.255.255.255:65535:h:g:aaaaaaaaaaaaaaaaaaaaaaaa:0123456789abcdef01234567:89abcdef0123456789abcdef:administrator");
+	route_free(&route);
 }
 
 static void an_alias_is_one_entry(void **state)
@@ -68,7 +87,7 @@ static void an_alias_is_one_entry(void **state)
 
 	(void)state;
 	snprintf(message.owner, sizeof message.owner, "a-b");
-	assert_string_equal(entries(&message), "shop.example.com 10.77.0.2:80:h\n");
+	assert_string_equal(entries(&message), "shop.example.com 10.77.0.2:80:h:o::a-b::80\n");
 }
 
 static void what_makes_no_sense_is_refused(void **state)
@@ -248,6 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seek),
 		cmocka_unit_test(a_container_has_an_entry_for_each_name_and_port),
+		cmocka_unit_test(an_entry_says_whose_it_is),
 		cmocka_unit_test(an_alias_is_one_entry),
 		cmocka_unit_test(what_makes_no_sense_is_refused),
 		cmocka_unit_test(it_stays_sorted),

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "daemon/api/api.h"
+#include "daemon/api/audit.h"
 #include "daemon/api/container.h"
 #include "daemon/api/access.h"
 #include "daemon/api/address_set.h"
@@ -52,6 +53,15 @@ int container_message_fill(struct api *api, const char *id, struct container_mes
 	assert_ok(store_number(api->store, err, 0, &wanted, "SELECT wanted FROM containers WHERE id = ?", "s", id), err);
 	snprintf(message->id, sizeof message->id, "%s", id);
 	message->wanted = (uint32_t)wanted;
+	return 0;
+}
+
+int audit_fill(struct store *store, const char *id, struct audit_message *message, struct error *err)
+{
+	(void)store;
+	(void)err;
+	*message = (struct audit_message){ .mode = AUDIT_BLOCK };
+	snprintf(message->id, sizeof message->id, "%s", id);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "daemon/api/api.h"
 #include "daemon/api/request.h"
+#include "daemon/api/outflow.h"
 #include "daemon/lib/log.h"
 
 enum { BLOCK = 64 * 1024 };
@@ -50,6 +51,8 @@ static struct MHD_Response *response_make(struct request *request)
 {
 	if (request->upgrade != NULL)
 		return MHD_create_response_for_upgrade(upgraded, request);
+	if (request->outflow != NULL)
+		return outflow_response(request);
 	if (request->answer_fd > 0 && request->answer_size > 0)
 		return MHD_create_response_from_callback(request->answer_size, BLOCK, file_read_on, request, NULL);
 	return MHD_create_response_from_buffer(request->answer_fd > 0 ? 0 : request->answer_size, request->answer,
@@ -64,7 +67,7 @@ enum MHD_Result answer_queue(struct request *request)
 		return MHD_NO;
 	if (request->upgrade != NULL)
 		MHD_add_response_header(response, "Upgrade", request->answer_type);
-	else if (request->answer_size > 0 || request->answer_fd > 0)
+	else if (request->answer_size > 0 || request->answer_fd > 0 || request->outflow != NULL)
 		MHD_add_response_header(response, "Content-Type", request->answer_type);
 	MHD_add_response_header(response, "Cache-Control", "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");

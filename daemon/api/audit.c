@@ -8,8 +8,8 @@
 
 #include "daemon/api/api.h"
 #include "daemon/api/peer.h"
+#include "daemon/api/question.h"
 #include "daemon/api/resources.h"
-#include "daemon/api/scope.h"
 #include "daemon/api/store.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/json.h"
@@ -168,24 +168,16 @@ fail:
 	request_fail_error(request, &err);
 }
 
-/* NULL: answered. */
-static const char *log_of(struct request *request)
-{
-	if (request->id[0] == '\0')
-		return RECORD_HOST;
-	return scope_open(request, &scopes[DOCUMENT_REALM]) == 1 ? request->id : NULL;
-}
-
 #define HANDLERS(noun) \
 	void noun##_audit(struct request *request) \
 	{ \
-		const char *id = log_of(request); \
+		const char *id = question_log(request); \
 		if (id != NULL) \
 			settings_answer(request, id); \
 	} \
 	void noun##_audit_change(struct request *request) \
 	{ \
-		const char *id = log_of(request); \
+		const char *id = question_log(request); \
 		if (id != NULL) \
 			settings_change(request, id); \
 	}

@@ -50,6 +50,12 @@ struct request;
 /* A connection that has left HTTP. */
 struct upgrade;
 
+/* An answer that goes on as things happen. */
+struct outflow;
+
+/* Called once, when it has ended or its client has gone. */
+typedef void request_stream_cb(void *data);
+
 /* Called once, when the client has its answer; or with NULL and -1 when it had gone before. The socket stays the server's. */
 typedef void request_upgrade_cb(struct upgrade *upgrade, int socket, void *data);
 
@@ -109,6 +115,7 @@ struct request {
 	size_t answer_header_count;
 	request_upgrade_cb *upgrade; /* NULL: none, or called */
 	void *upgrade_data;
+	struct outflow *outflow;     /* owned; NULL: none */
 	const char *answer_type;   /* static; with upgrade the protocol */
 	bool replayed;             /* answered from an earlier request with the same Idempotency-Key */
 };
@@ -138,6 +145,15 @@ void request_answer_upgrade(struct request *request, const char *protocol, reque
 
 /* Closes the connection at its end; takes NULL. */
 void request_upgrade_close(struct upgrade *upgrade);
+
+/*
+ * Answers 200 with what is sent from now on, of a type that is static. request_stream_send() fails when the client does not
+ * read: more than 1 MiB waits for it.
+ */
+void request_answer_stream(struct request *request, const char *type, request_stream_cb *closed, void *data);
+bool request_stream_send(struct request *request, const char *text, size_t size);
+bool request_stream_idle(const struct request *request); /* nothing waits */
+void request_stream_end(struct request *request);
 
 /* A connection that sleeps, of a request that is answered or not, goes on. */
 void request_resume(struct request *request);

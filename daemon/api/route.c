@@ -26,6 +26,7 @@ const struct api_route api_routes[] = {
 	{ METHOD_GET, V1 "host/audit/export", CALLER_OPERATOR, false, true, ROUTE_BODY_NONE, PAGE FILTERS, host_audit_export },
 	{ METHOD_GET, V1 "host/audit/statistics", CALLER_OPERATOR, false, true, ROUTE_BODY_NONE, " by top " FILTERS, host_audit_statistics },
 	{ METHOD_GET, V1 "host/audit/verify", CALLER_OPERATOR, false, true, ROUTE_BODY_NONE, " seq chain ", host_audit_verify },
+	{ METHOD_GET, V1 "host/audit/tail", CALLER_OPERATOR, false, true, ROUTE_BODY_NONE, FILTERS, host_audit_tail },
 
 	{ METHOD_GET, V1 "tokens", CALLER_ADMIN, false, false, ROUTE_BODY_NONE, PAGE, tokens_list },
 	{ METHOD_POST, V1 "tokens", CALLER_ADMIN, false, false, ROUTE_BODY_JSON, "", tokens_create },
@@ -49,6 +50,7 @@ const struct api_route api_routes[] = {
 	{ METHOD_GET, V1 "realms/*/audit/export", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, PAGE FILTERS, realms_audit_export },
 	{ METHOD_GET, V1 "realms/*/audit/statistics", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " by top " FILTERS, realms_audit_statistics },
 	{ METHOD_GET, V1 "realms/*/audit/verify", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, " seq chain ", realms_audit_verify },
+	{ METHOD_GET, V1 "realms/*/audit/tail", CALLER_OPERATOR, false, false, ROUTE_BODY_NONE, FILTERS, realms_audit_tail },
 	{ METHOD_DELETE, V1 "realms/*", CALLER_ADMIN, false, true, ROUTE_BODY_NONE, "", realms_delete },
 
 	{ METHOD_GET, V1 "address-sets", CALLER_READER, false, false, ROUTE_BODY_NONE, PAGE " realm ", address_sets_list },

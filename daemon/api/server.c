@@ -31,6 +31,7 @@
 #include "daemon/api/body.h"
 #include "daemon/api/request.h"
 #include "daemon/api/route.h"
+#include "daemon/api/outflow.h"
 #include "daemon/api/trail.h"
 #include "daemon/api/upload.h"
 #include "daemon/lib/error.h"
@@ -57,6 +58,7 @@ static void request_free(struct request *request)
 {
 	if (request->upgrade != NULL)
 		request->upgrade(NULL, -1, request->upgrade_data);
+	outflow_free(request->outflow);
 	trail_free(request->trail);
 	upload_free(request->upload);
 	json_decref(request->json);

@@ -134,6 +134,35 @@ while :; do
 done
 runs 'the parts are the whole' cmp "$LOGS/all" "$LOGS/parts"
 
+# -- live --
+follow() { # NAME CURL...: a client that follows the log
+	curl -sN -D "$LOGS/$1.head" -o "$LOGS/$1" --max-time 60 "${@:2}" &
+	followers+=("$!")
+}
+followers=()
+post /tokens "{\"name\":\"f\",\"role\":\"operator\",\"realms\":[\"$realm\"]}"
+follower=$(field .token) follower_id=$(field .id)
+follow tail --unix-socket /run/bulkhead/local.sock "http://host/api/v1$log/tail?path=/live/"
+follow from --unix-socket /run/bulkhead/local.sock -H "Last-Event-ID: $((last - 3))" "http://host/api/v1$log/tail"
+follow token -k --connect-to ::127.0.0.1:443 -H "Authorization: Bearer $follower" "https://api.$DOMAIN/api/v1$log/tail?kind=request"
+until_true 10 grep -qs text/event-stream "$LOGS/token.head" || true
+like "$(cat "$LOGS/token.head")" 'text/event-stream' 'a log can be followed'
+sleep 1
+for i in 1 2 3; do visit "/live/$i" -H 'Authorization: Bearer 0123456789abcdef'; done
+events() { [ "$(grep -c '^event: record' "$LOGS/$1")" -ge "$2" ]; }
+runs 'what is new comes as an event' until_true 10 events tail 3
+is "$(sed -n 's/^data: //p' "$LOGS/tail" | jq -r .path | tr '\n' ' ')" '/live/1 /live/2 /live/3 ' 'once, and nothing else'
+runs 'a client goes on where it was' until_true 10 events from 6
+is "$(sed -n 's/^id: //p' "$LOGS/from" | head -n 3 | tr '\n' ' ')" "$((last - 2)) $((last - 1)) $last " 'with the next record'
+runs 'likewise through the proxy' until_true 10 events token 3
+local_call DELETE "/tokens/$follower_id"
+ended() { ! kill -0 "${followers[2]}" 2>/dev/null; }
+runs 'it ends with its token' until_true 10 ended
+kill "${followers[@]:0:2}"
+wait "${followers[@]}" || true
+local_call GET "$log/tail" -H 'Last-Event-ID: x'
+is "$STATUS $(field .error.field)" '400 Last-Event-ID' 'a place that is none is refused'
+
 # -- statistics --
 local_call GET "$log/statistics?by=status&path=/page/"
 is "$(field '[.by, .rows[0].key, .rows[0].count, .rows[0].errors, .total.count] | map(tostring) | join(" ")')" 'status 308 9 0 9' 'counted by status'
@@ -268,6 +297,30 @@ cmp_ok "$((recorded + lost))" -le "$((2 * done_count + 64))" 'and not more'
 local_call GET "$log/verify"
 is "$(field '.intact')" true 'the chain holds'
 : "$before"
+
+# -- a full disk --
+patch "$log" '{"mode":"fail_closed"}'
+kill "$(pid_of audit)" # which leaves no room in files that it has
+there() { visit /before-full && [ "$STATUS" = 308 ]; }
+runs 'there is room' until_true 10 there
+dd if=/dev/zero of=/data/fill bs=1M count=64 2>/dev/null
+busybox mount -o remount,size="$(df --output=used -k /data | tail -n 1)k" /data
+for i in $(seq 60); do visit "/full/$i"; echo "$STATUS"; done >"$LOGS/full"
+like "$(tail -n 1 "$LOGS/full")" 503 'the disk is full: no request goes on'
+patch "/projects/$project/proxy/permissions" '{"default":"allow"}'
+is "$STATUS $(field .error.code)" '503 unavailable' 'and nothing is changed'
+patch "$log" '{"mode":"fail_closed"}'
+isnt "$STATUS $(field .error.message)" '503 the audit log does not take a record, and without one nothing may be changed here; see its disk' 'but how the log is kept can be'
+rm /data/fill
+busybox mount -o remount,size=1g /data
+again() { visit /after-full && [ "$STATUS" = 308 ]; }
+runs 'with room it goes on' until_true 10 again
+records 'path=/full/&kind=opened&limit=1000'
+is "$(field '.records | length')" "$(grep -c 308 "$LOGS/full")" 'what went on is on record, and nothing else'
+seen 'kind=lost' 1 'that records are missing is on record'
+local_call GET "$log/verify"
+is "$(field .intact)" true 'the chain holds'
+patch "$log" '{"mode":"best_effort"}'
 
 # -- retention --
 patch "$log" '{"max_bytes":4194304}'

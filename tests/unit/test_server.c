@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/api/server.c daemon/api/answer.c daemon/api/body.c daemon/api/request.c daemon/api/route.c -lmicrohttpd -Wl,--wrap=time_monotonic_ms
+// link: daemon/api/server.c daemon/api/answer.c daemon/api/outflow.c daemon/api/body.c daemon/api/request.c daemon/api/route.c -lmicrohttpd -Wl,--wrap=time_monotonic_ms
 #include "tests/unit/unit.h"
 
 #include <errno.h>

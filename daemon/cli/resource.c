@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/cli/audit.h"
 #include "daemon/cli/call.h"
 #include "daemon/cli/file.h"
 #include "daemon/cli/http.h"
@@ -44,6 +45,12 @@ static const struct verb {
 	{ "host", "confirm", "POST", "/host/access/confirm", "", ARGUMENTS_NONE, "", NULL },
 	{ "host", "certificate", NULL, NULL, NULL, ARGUMENTS_OWN, "CHAIN KEY: files in PEM, what clients are shown", file_certificate },
 	{ "host", "", "GET", "/host", "", ARGUMENTS_NONE, "", NULL },
+	{ "audit", "list", NULL, NULL, NULL, ARGUMENTS_OWN, "LOG [KEY=VALUE...]: records of a realm's id or of host, newest first; since=15m, status=5xx, path=/...", audit_list },
+	{ "audit", "export", NULL, NULL, NULL, ARGUMENTS_OWN, "LOG [after=SEQ] [KEY=VALUE...]: all of them, a line of JSON each", audit_export },
+	{ "audit", "statistics", NULL, NULL, NULL, ARGUMENTS_OWN, "LOG [by=hour|status|...] [top=N] [KEY=VALUE...]", audit_statistics },
+	{ "audit", "verify", NULL, NULL, NULL, ARGUMENTS_OWN, "LOG [seq=SEQ chain=HEX]: is it as it was written?", audit_verify },
+	{ "audit", "show", NULL, NULL, NULL, ARGUMENTS_OWN, "LOG", audit_show },
+	{ "audit", "change", NULL, NULL, NULL, ARGUMENTS_OWN, "LOG [mode=best_effort|block|fail_closed] [max_bytes:=BYTES] [max_days:=DAYS]", audit_change },
 	{ "token", "list", "GET", "/tokens", "", ARGUMENTS_LIST, "", NULL },
 	{ "token", "create", "POST", "/tokens", "", ARGUMENTS_FIELDS, "role=ROLE [name=NAME] [realms:='[\"ID\"]'] [expires_in:=SECONDS]", NULL },
 	{ "token", "delete", "DELETE", "/tokens/", "", ARGUMENTS_ID, "ID", NULL },

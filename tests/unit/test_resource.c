@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// link: daemon/cli/resource.c daemon/cli/file.c daemon/cli/progress.c daemon/cli/pull.c daemon/cli/prompt.c
+// link: daemon/cli/audit.c daemon/cli/resource.c daemon/cli/file.c daemon/cli/progress.c daemon/cli/pull.c daemon/cli/prompt.c
 #include "tests/unit/unit.h"
 
 #include <errno.h>

@@ -110,7 +110,7 @@ is "$(jq -r .max_days <<<"$out")" 30 '`bulkhead audit change`'
 web "${url}last/before"
 answers 200 'a request that was let in'
 machine_kill
-machine_start "${API_FIRMWARE:-uefi}"
+MEMORY=3072 machine_start "${API_FIRMWARE:-uefi}"
 wait_unlock_ssh 180 || give_up 'the machine does not boot again'
 unlock_stdin "$PASSPHRASE"
 is "$UNLOCK_STATUS" 0 'the machine lost its power; it boots again'

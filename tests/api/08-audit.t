@@ -129,7 +129,8 @@ cp "$LOGS/page" "$LOGS/parts"
 like "$(cat "$LOGS/head")" 'X-More: true' 'in parts'
 while :; do
 	export_page "$next" 7
-	head -n $((last - $(wc -l <"$LOGS/parts"))) "$LOGS/page" >>"$LOGS/parts"
+	had=$(wc -l <"$LOGS/parts")
+	head -n $((last - had)) "$LOGS/page" >>"$LOGS/parts"
 	[ "$next" -lt "$last" ] || break
 done
 runs 'the parts are the whole' cmp "$LOGS/all" "$LOGS/parts"

@@ -12,6 +12,7 @@
 #   make bench-compaction         memory of COUNT=30 that have each installed the same, before and after compaction
 #   make bench-firewall           what the firewall costs packets and the engine, with COUNT=10000 containers in it
 #   make bench-merging            what merging costs the CPU and a server
+#   make bench-audit              the audit log with COUNT=10000000 records: written, found, exported, verified
 #   make bench-routes             HAProxy with COUNT=100000 routes: memory, changes, requests a second beside a bare one; of guarded URLs, too
 #
 # A unit is tests/unit/test_<noun>.c: one cmocka binary, sanitised, linked with what it uses of daemon/lib, and with the sources, libraries
@@ -127,8 +128,13 @@ $(eval $(call program,routes,tests/bench/routes.c daemon/gate/feed.c daemon/gate
 $(eval $(call program,guard,tests/bench/guard.c $(addprefix daemon/gate/,agent.c asking.c attempts.c decide.c feed.c haproxy.c ledger.c remembered.c route_table.c rulebook.c spop.c visit.c)\
 	$(wildcard daemon/lib/*.c),-ljansson -lcrypto -lseccomp))
 
-.PHONY: bench-containers bench-density bench-firewall bench-idle bench-compaction bench-merging bench-routes
-bench-routes: $(O)/bin/routes $(O)/bin/guard $(O)/bin-san/bulkheadd-fake
+# The log's own code; and its role, for whom it is told to.
+$(eval $(call program,log,tests/bench/log.c $(filter-out daemon/audit/audit.c daemon/audit/records.c,$(wildcard daemon/audit/*.c)) $(wildcard daemon/lib/*.c),-lsqlite3 -ljansson -lcrypto -lseccomp))
+
+.PHONY: bench-audit bench-containers bench-density bench-firewall bench-idle bench-compaction bench-merging bench-routes
+bench-audit: $(O)/bin/log
+	$(Q)O='$(O)' tests/bench/audit $(COUNT)
+bench-routes: $(O)/bin/routes $(O)/bin/guard $(O)/bin/log $(O)/bin/bulkheadd $(O)/bin-san/bulkheadd-fake
 	$(Q)O='$(O)' tests/bench/routes $(COUNT)
 bench-firewall: $(TEST_OUT)/bench/packets.cpio $(O)/kernel/bzImage
 	$(Q)O='$(O)' tests/bench/firewall $(COUNT)

@@ -8,6 +8,8 @@ set -eu
 . tests/lib/boot.sh
 . tests/lib/api.sh
 api_begin
+W=$LOGS/recorded
+mkdir -p "$W"
 
 services_create recorded '[{"name":"plain","port":9000},{"name":"ws","port":9002,"protocol":"websocket"}]'
 answers 201 'a container'

@@ -125,6 +125,9 @@ static void record_take(size_t size, const struct sockaddr_un *address, socklen_
 	struct record record;
 	struct error err = ERROR_INIT;
 
+	/* What HAProxy says of itself ("Proxy web started.") comes here, too. */
+	if (memchr(self.line, '\t', size) == NULL)
+		return;
 	if (record_parse(self.line, size, &record, &err) == -1) {
 		log_warning("a record is left out: %s", err.message);
 		return;

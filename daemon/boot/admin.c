@@ -186,7 +186,7 @@ static const struct command {
 	{ "token", "list", 0, 0, token_list_run, "", "ids, names and roles" },
 	{ "token", "revoke", 1, 1, token_revoke_run, "ID", "the token is void at once" },
 	{ "certificate", "", 0, 0, certificate_run, "", "the API's certificate, for curl --cacert and bulkhead --ca" },
-	{ "restart", "", 1, 1, restart_run, "api|engine|gate|names|daemon|proxy", "kills a part that hangs; it starts again, containers go on" },
+	{ "restart", "", 1, 1, restart_run, "api|engine|gate|names|audit|records|daemon|proxy", "kills a part that hangs; it starts again, containers go on" },
 	{ "poweroff", "", 0, 0, poweroff_run, "", "stops the containers, then the machine" },
 	{ "reboot", "", 0, 0, reboot_run, "", "the same, and starts again, locked" },
 	{ "help", "", 0, 0, help_run, "", "this text" },

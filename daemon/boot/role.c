@@ -37,6 +37,8 @@ static const struct target {
 	{ "engine", "bulkheadd", "engine", true, false },
 	{ "gate", "bulkheadd", "gate", true, false },
 	{ "names", "bulkheadd", "names", true, false },
+	{ "audit", "bulkheadd", "audit", true, false },
+	{ "records", "bulkheadd", "records", true, false },
 	{ "daemon", "/usr/bin/bulkheadd", NULL, true, true },
 	{ "proxy", "/usr/sbin/haproxy", NULL, false, true }, /* its master: the worker ends with it */
 };

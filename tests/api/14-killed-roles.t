@@ -17,7 +17,7 @@ running() { # ID STATE: the API answers and knows it
 
 admin_ssh restart nonsense </dev/null >"$M/restart" 2>&1 && status=0 || status=$?
 is "$status" 2 'a part that does not exist is refused'
-like "$(cat "$M/restart")" 'api, engine, gate, names' 'and the message says which there are'
+like "$(cat "$M/restart")" 'api, engine, gate, names, audit, records' 'and the message says which there are'
 admin_ssh restart </dev/null >"$M/restart" 2>&1 && status=0 || status=$?
 is "$status" 2 'so is none at all'
 
@@ -37,7 +37,7 @@ LAB=$box LAB_URL=$url
 birth=$(born)
 like "$birth" '^[0-9]+$' 'its init was born at some time'
 
-for part in api gate names engine daemon; do
+for part in api gate names audit records engine daemon; do
 	runs "$part is killed" wait_until 60 part_kill "$part"
 	like "$(cat "$M/restart")" "$part was killed" "$part: the command says so"
 	runs "$part: the API knows it running" wait_until 120 running "$box" running

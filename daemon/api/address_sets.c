@@ -102,11 +102,12 @@ void address_sets_create(struct request *request)
 	struct store *store = request->api->store;
 	struct error err = ERROR_INIT;
 	const struct json_field fields[] = {
-		{ "realm", JSON_KIND_STRING, true, 1, ID_TEXT - 1, realm, NULL },
+		{ "realm", JSON_KIND_STRING, request->caller.realm[0] == '\0', 1, ID_TEXT - 1, realm, NULL },
 		{ "name", JSON_KIND_STRING, true, 1, NAME_MAX_LABEL, name, NULL },
 		{ "comment", JSON_KIND_STRING, false, 0, COMMENT_MAX, comment, NULL },
 	};
 
+	memcpy(realm, request->caller.realm, sizeof realm); /* of the host name, unless the body says another */
 	if (json_read(request->json, "", fields, sizeof fields / sizeof fields[0], &err) == -1 || name_check(name, "name", &err) == -1 ||
 	    store_begin(store, &err) == -1) {
 		request_fail_error(request, &err);

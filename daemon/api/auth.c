@@ -84,7 +84,7 @@ int caller_sees_realm(struct store *store, const struct caller *caller, const ch
 	int64_t found;
 
 	if (store_number(store, err, 0, &found, "SELECT 1 FROM realms WHERE id = ? AND" SCOPE_SQL("id"), "s" SCOPE_TYPES,
-			 realm, (int64_t)caller->platform, caller->token) == -1)
+			 realm, SCOPE_OF(caller)) == -1)
 		return -1;
 	return (int)found;
 }

@@ -42,6 +42,8 @@ int image_realm(struct request *request, const char *realm, struct error *err)
 {
 	if (realm == NULL && request->caller.platform)
 		return 0;
+	if (realm == NULL && request->caller.realm[0] != '\0')
+		realm = request->caller.realm;
 	if (realm == NULL) {
 		cleanup_query sqlite3_stmt *query =
 			store_query(request->api->store, err,

@@ -4,6 +4,7 @@
  * every URL of its containers.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/api/api.h"
 #include "daemon/api/auth.h"
@@ -60,11 +61,12 @@ void projects_create(struct request *request)
 	struct store *store = request->api->store;
 	struct error err = ERROR_INIT;
 	const struct json_field fields[] = {
-		{ "realm", JSON_KIND_STRING, true, 1, ID_TEXT - 1, realm, NULL },
+		{ "realm", JSON_KIND_STRING, request->caller.realm[0] == '\0', 1, ID_TEXT - 1, realm, NULL },
 		{ "name", JSON_KIND_STRING, true, 1, NAME_MAX_LABEL, name, NULL },
 	};
 	int before, seen;
 
+	memcpy(realm, request->caller.realm, sizeof realm); /* of the host name, unless the body says another */
 	if (json_read(request->json, "", fields, 2, &err) == -1 || name_check(name, "name", &err) == -1)
 		goto fail;
 	if (store_begin(store, &err) == -1)

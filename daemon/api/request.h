@@ -32,6 +32,7 @@ enum caller_role {
 struct caller {
 	enum caller_role role;
 	bool platform;        /* not bound to realms */
+	char realm[ID_TEXT];  /* that the host name asked for: bound to it alone; "": none */
 	int64_t expires;      /* of its token, milliseconds since 1970; 0: never */
 	char token[ID_TEXT];  /* its id; "" for root on the host, through local.sock */
 };

@@ -33,11 +33,18 @@ request_handler files_show, files_put_head, files_put, files_delete;
 
 /*
  * For lists and single rows: callers see what is in their realms. column names
- * the row's realm; the statement binds the caller's platform flag (i) and token
- * (s) right there.
+ * the row's realm; the statement binds the caller's platform flag (i) and key
+ * (s, twice) right there. The key is its token, whose realms are looked up; or the realm that it has asked for by the host name, and has
+ * a right to: ids are never both.
  */
-#define SCOPE_SQL(column) " (? OR " column " IN (SELECT realm FROM token_realms WHERE token = ?)) "
-#define SCOPE_TYPES "is"
-#define SCOPE_VALUES(request) (int64_t)(request)->caller.platform, (request)->caller.token
+static inline const char *caller_key(const struct caller *caller)
+{
+	return caller->realm[0] != '\0' ? caller->realm : caller->token;
+}
+
+#define SCOPE_SQL(column) " (? OR " column " = ? OR " column " IN (SELECT realm FROM token_realms WHERE token = ?)) "
+#define SCOPE_TYPES "iss"
+#define SCOPE_OF(caller) (int64_t)(caller)->platform, caller_key(caller), caller_key(caller)
+#define SCOPE_VALUES(request) SCOPE_OF(&(request)->caller)
 
 #endif

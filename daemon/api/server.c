@@ -108,6 +108,33 @@ static void request_name(struct request *request)
 	snprintf(request->name, sizeof request->name, "%s", name != NULL ? name : id);
 }
 
+/*
+ * The API of one realm has a host name of its own, and the proxy says which: then the caller is bound to that realm, whatever
+ * its token reaches. One that is malformed or not the caller's must never be as good as none.
+ */
+static bool realm_check(struct request *request)
+{
+	const char *realm = request->outside ? request_header(request, "X-Bulkhead-Realm") : NULL;
+	struct error err = ERROR_INIT;
+	int seen = 1;
+
+	if (realm == NULL)
+		return true;
+	if (!id_valid(realm)) {
+		request_fail(request, 400, "invalid", "host", "the host name has no id of a realm in front of \"api\": 24 hex digits in lower case");
+		return false;
+	}
+	if (request->known)
+		seen = caller_sees_realm(request->api->store, &request->caller, realm, &err);
+	if (seen == -1)
+		request_fail_error(request, &err);
+	else if (seen == 0)
+		request_fail_missing(request, "realm", "host");
+	snprintf(request->caller.realm, sizeof request->caller.realm, "%s", realm);
+	request->caller.platform = false;
+	return seen == 1;
+}
+
 static bool has_control(const char *text)
 {
 	for (; *text != '\0'; text++)
@@ -164,7 +191,7 @@ static void request_head(struct server *server, struct request *request, const c
 	if (!server->local && !access_check(request))
 		return;
 	/* Who has no token learns nothing of which paths there are. */
-	if (!caller_check(server, request))
+	if (!caller_check(server, request) || !realm_check(request))
 		return;
 	if (has_control(path)) {
 		request_fail(request, 400, "invalid", NULL, "the path has a control character");

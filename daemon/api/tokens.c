@@ -30,9 +30,9 @@ enum {
 
 #define SELECT "SELECT id, name, role, platform, created, expires FROM tokens"
 
-/* Tokens that reach no further than the caller itself. Binds the caller's platform flag and token. */
+/* Tokens that reach no further than the caller itself. Binds what SCOPE_SQL does. */
 #define WITHIN_SQL \
-	" (? OR (platform = 0 AND NOT EXISTS (SELECT 1 FROM token_realms r WHERE r.token = tokens.id AND r.realm NOT IN" \
+	" (? OR (platform = 0 AND NOT EXISTS (SELECT 1 FROM token_realms r WHERE r.token = tokens.id AND r.realm <> ? AND r.realm NOT IN" \
 	" (SELECT realm FROM token_realms WHERE token = ?)))) "
 
 static json_t *token_json(struct request *request, sqlite3_stmt *row)
@@ -198,6 +198,8 @@ void tokens_create(struct request *request)
 	}
 	if (realms_read(request, list, realms, &realm_count, &err) == -1)
 		goto fail;
+	if (realm_count == 0 && request->caller.realm[0] != '\0')
+		memcpy(realms[realm_count++], request->caller.realm, ID_TEXT);
 	if (realm_count == 0 && !request->caller.platform) {
 		store_rollback(store);
 		request_fail(request, 403, "forbidden", "realms",

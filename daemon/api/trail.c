@@ -91,8 +91,8 @@ static void realm_find(struct request *request, char realm[ID_TEXT])
 			return;
 	if (request->realm[0] != '\0' && realm_by(store, request->realm, realm))
 		return;
-	snprintf(realm, ID_TEXT, "%s", RECORD_HOST);
-	if (request->caller.platform || request->caller.token[0] == '\0')
+	snprintf(realm, ID_TEXT, "%s", request->caller.realm[0] != '\0' ? request->caller.realm : RECORD_HOST);
+	if (request->caller.realm[0] != '\0' || request->caller.platform || request->caller.token[0] == '\0')
 		return;
 	cleanup_query sqlite3_stmt *row = store_query(store, &err, "SELECT min(realm) FROM token_realms WHERE token = ? HAVING count(*) = 1", "s",
 						      request->caller.token);

@@ -61,14 +61,14 @@ static int extension_add(X509 *certificate, int nid, const char *value)
 
 static int certificate_fill(X509 *certificate, EVP_PKEY *key, const char *domain)
 {
-	char names[512], common[65];
+	char names[1024], common[65];
 	unsigned char serial[16];
 	X509_NAME *name = X509_get_subject_name(certificate);
 	BIGNUM *number;
 
 	/* A common name has at most 64 characters; clients look at the alternative names anyway. */
 	snprintf(common, sizeof common, "%.64s", strlen(domain) <= 64 ? domain : "bulkhead");
-	snprintf(names, sizeof names, "DNS:%s,DNS:*.%s", domain, domain);
+	snprintf(names, sizeof names, "DNS:%s,DNS:*.%s,DNS:*.api.%s", domain, domain, domain);
 	if (RAND_bytes(serial, sizeof serial) != 1)
 		return -1;
 	serial[0] &= 0x7f; /* positive */

@@ -103,6 +103,15 @@ void images_create_head(struct request *request)
 		request_fail(request, 400, "invalid", "name", "no name");
 }
 
+int caller_sees_realm(struct store *store, const struct caller *caller, const char *realm, struct error *err)
+{
+	(void)store;
+	(void)caller;
+	(void)realm;
+	(void)err;
+	return 1;
+}
+
 int auth_caller(struct store *store, const char *authorization, int64_t now_ms, struct caller *ret_caller,
 		struct error *err)
 {

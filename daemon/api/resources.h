@@ -16,7 +16,7 @@ request_handler pulls_list, pulls_create, pulls_show, pulls_delete;
 request_handler containers_list, containers_create, containers_show, containers_delete, containers_start,
 	containers_stop, containers_restart, containers_freeze, containers_unfreeze, containers_console, containers_merging,
 	containers_usage, containers_change;
-request_handler metrics_show;
+request_handler metrics_show, identity_jwks;
 request_handler host_audit, host_audit_change, host_audit_records, host_audit_export, host_audit_statistics, host_audit_verify, host_audit_tail;
 request_handler realms_audit, realms_audit_change, realms_audit_records, realms_audit_export, realms_audit_statistics, realms_audit_verify, realms_audit_tail;
 request_handler exec_run, sessions_attach, containers_copy, containers_export, snapshots_export;

@@ -12,6 +12,7 @@
 
 const struct api_route api_routes[] = {
 	{ METHOD_GET, V1 "openapi.yaml", CALLER_READER, true, false, ROUTE_BODY_NONE, "", openapi_show },
+	{ METHOD_GET, V1 "identity/keys", CALLER_READER, true, false, ROUTE_BODY_NONE, "", identity_jwks },
 	{ METHOD_GET, V1 "metrics", CALLER_READER, false, false, ROUTE_BODY_NONE, "", metrics_show },
 	{ METHOD_GET, V1 "host", CALLER_READER, false, true, ROUTE_BODY_NONE, "", host_show },
 	{ METHOD_GET, V1 "host/certificate", CALLER_READER, false, true, ROUTE_BODY_NONE, "", host_certificate },

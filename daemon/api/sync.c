@@ -13,6 +13,7 @@
 #include "daemon/api/audit.h"
 #include "daemon/api/container.h"
 #include "daemon/api/firewall.h"
+#include "daemon/api/identity.h"
 #include "daemon/api/peer.h"
 #include "daemon/api/permissions.h"
 #include "daemon/api/routes.h"
@@ -173,6 +174,17 @@ static int rules_tell(struct sync *sync, struct error *err)
 	return sync_tell(sync, MESSAGE_RULES, &rules, sizeof rules, fd, id, err);
 }
 
+static int identity_tell(struct sync *sync, struct error *err)
+{
+	struct identity_key_message identity;
+
+	if (identity_load(sync->api->store, &identity, err) == -1)
+		return -1;
+	int told = sync_tell(sync, MESSAGE_IDENTITY_KEY, &identity, sizeof identity, -1, "", err);
+	explicit_bzero(&identity, sizeof identity);
+	return told;
+}
+
 static int permissions_tell(struct sync *sync, struct error *err)
 {
 	struct permissions_message permissions = { .count = 0 };
@@ -241,7 +253,7 @@ static int alias_tell(struct sync *sync, struct error *err)
 }
 
 static sync_part *const engine_parts[] = { hello_tell, access_tell, image_tell, address_set_tell, rules_tell, snapshot_tell, container_tell, NULL };
-static sync_part *const gate_parts[] = { hello_tell, permissions_tell, audit_tell, route_tell, alias_tell, NULL };
+static sync_part *const gate_parts[] = { hello_tell, identity_tell, permissions_tell, audit_tell, route_tell, alias_tell, NULL };
 static sync_part *const audit_parts[] = { hello_tell, audit_tell, NULL };
 
 static void sync_wait(struct sync *sync, int64_t ms)

@@ -176,6 +176,18 @@ static void on_retain(void *data)
 	timer_set(self.retain, RETAIN_MS);
 }
 
+/* What this process's predecessor had read and not committed is missing; so is what came while there was no socket. */
+static void beginning_note(void)
+{
+	struct record record = record_make(RECORD_HOST, "lost");
+	struct error err = ERROR_INIT;
+
+	record.texts[RECORD_DETAIL] = "{\"why\":\"what writes the log has started; records from just before may be missing\"}";
+	if (journal_append(journal_find(RECORD_HOST), &record, now_us(), &err) == -1)
+		complain(&err);
+	commit_all();
+}
+
 /* -- settings -- */
 
 static int settings_take(const struct audit_message *message, struct error *err)
@@ -215,6 +227,8 @@ static void settings_sync(const struct audit_message *message)
 		log_error("%s", err.message);
 		loop_stop(self.loop, 1);
 	}
+	if (!self.reading)
+		beginning_note();
 	self.reading = true;
 	timer_set(self.retain, RETAIN_FIRST_MS);
 }

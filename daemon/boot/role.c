@@ -87,7 +87,7 @@ int role_kill(const char *name, struct error *err)
 		if (strcmp(name, targets[i].name) == 0)
 			target = &targets[i];
 	if (target == NULL)
-		return error_set(err, EINVAL, "the roles are api, engine, gate, names; daemon for all of them, proxy for HAProxy; not %.32s", name);
+		return error_set(err, EINVAL, "the roles are api, engine, gate, names, audit, records; daemon for all of them, proxy for HAProxy; not %.32s", name);
 	pid_t parent = target->of_init ? 1 : supervisor_pid(err);
 	if (parent == -1)
 		return -1;

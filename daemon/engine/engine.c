@@ -349,6 +349,7 @@ static void api_says(struct channel *channel, struct message *message, void *dat
 	case MESSAGE_RULES_COUNT_REPLY:
 	case MESSAGE_CERTIFICATE_REPLY:
 	case MESSAGE_AUDIT:
+	case MESSAGE_IDENTITY_KEY:
 	case MESSAGE_AUDIT_QUERY:
 	case MESSAGE_AUDIT_REPLY:
 	case MESSAGE_PERMISSIONS:

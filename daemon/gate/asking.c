@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/gate/assertion.h"
 #include "daemon/gate/attempts.h"
 #include "daemon/gate/decide.h"
 #include "daemon/gate/feed.h"
@@ -99,7 +100,7 @@ static const char *verdict_name(const struct verdict *verdict, bool limited)
 }
 
 /* The variables of a verdict; cookies and parameters that are ours do not go on. */
-static void verdict_write(struct spop_writer *writer, const struct visit *visit, const struct verdict *verdict, bool limited)
+static void verdict_write(struct spop_writer *writer, const struct route *route, const struct visit *visit, const struct verdict *verdict, bool limited)
 {
 	static char text[TEXT_ROOM];
 
@@ -110,6 +111,8 @@ static void verdict_write(struct spop_writer *writer, const struct visit *visit,
 		spop_set_text(writer, "group", verdict->group);
 	if (verdict->identity[0] != '\0')
 		spop_set_text(writer, "identity", verdict->identity);
+	if (verdict->group[0] != '\0' && assertion_make(route, visit, verdict, text, sizeof text) == 0)
+		spop_set_text(writer, "assertion", text);
 	if (verdict->take_authorization)
 		spop_set_boolean(writer, "strip", true);
 	for (size_t i = 0; i < verdict->taken_count; i++) {
@@ -256,7 +259,7 @@ static bool request_decide(struct connection *connection, const struct spop_fram
 			if (verdict.kind == VERDICT_LOGIN && !comparing.limited && visit_basic(&visit, user, password, sizeof password))
 				attempts_failed(route->label, &visit.source, clock_ms());
 			explicit_bzero(password, sizeof password);
-			verdict_write(&writer, &visit, &verdict, comparing.limited);
+			verdict_write(&writer, route, &visit, &verdict, comparing.limited);
 			bool stands = answer_send(connection, &writer, frame, route, &decision, &verdict, verdict_name(&verdict, comparing.limited));
 			if (pending != NULL)
 				pending_free(pending);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/gate/agent.h"
+#include "daemon/gate/assertion.h"
 #include "daemon/gate/certificate.h"
 #include "daemon/gate/feed.h"
 #include "daemon/gate/gate.h"
@@ -292,6 +293,10 @@ static void gate_message(struct channel *channel, struct message *message, void 
 		}
 		result = permissions_set(gate, payload, message->fd, message->serial, &err);
 		break;
+	case MESSAGE_IDENTITY_KEY:
+		if (assertion_key(((const struct identity_key_message *)payload)->key, &err) == -1)
+			log_error("%s", err.message);
+		return;
 	case MESSAGE_PASSWORD_HASH:
 		result = password_take(gate, payload, message->serial, &err);
 		break;
@@ -352,6 +357,7 @@ int gate_main(int argc, char **argv)
 	if (hostcfg_load("/run/bulkhead/host.json", &cfg, &err) == -1 && err.code != ENOENT)
 		log_warning("%s; going on with defaults", err.message);
 	gate.pool = cfg.container_pool;
+	assertion_init(cfg.domain);
 	hasher = hasher_fork(&err);
 	if (hasher == -1)
 		goto fail;

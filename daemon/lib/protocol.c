@@ -43,6 +43,7 @@ static const struct layout layouts[MESSAGE_TYPE_COUNT] = {
 	[MESSAGE_PASSWORD_HASH_REPLY] = PASSWORD_LAYOUT,
 	[MESSAGE_PASSWORD_VERIFY] = PASSWORD_LAYOUT,
 	[MESSAGE_AUDIT] = { sizeof(struct audit_message), { TEXT(audit_message, id) } },
+	[MESSAGE_IDENTITY_KEY] = { sizeof(struct identity_key_message), { { 0 } } },
 	[MESSAGE_AUDIT_QUERY] = { 0, { { 0 } } },
 	[MESSAGE_AUDIT_REPLY] = { sizeof(struct audit_reply_message), { { 0 } } },
 	[MESSAGE_CERTIFICATE] = { 0, { { 0 } } },

@@ -5,7 +5,7 @@
  * from it: on HELLO (a role started, again) api sends the whole truth anew.
  *
  * The whole truth is, from api to engine: HELLO, all of IMAGE_SYNC, all of
- * CONTAINER_SYNC; to gate: HELLO, all of PERMISSIONS, all of AUDIT, all of ROUTE_SYNC; to audit: HELLO, all of AUDIT. A list is one frame for
+ * CONTAINER_SYNC; to gate: HELLO, IDENTITY_KEY, all of PERMISSIONS, all of AUDIT, all of ROUTE_SYNC; to audit: HELLO, all of AUDIT. A list is one frame for
  * each entry, then an end: a frame with an empty name, all of it zero but
  * `count`, the number of frames before it. Other frames may come in between: what they
  * change holds over what the list said earlier, and what they name is not
@@ -122,6 +122,7 @@ enum message_type {
 	MESSAGE_PASSWORD_HASH_REPLY, /* struct password_message, of which the hash counts */
 	MESSAGE_PASSWORD_VERIFY,   /* struct password_message; within the gate; RESULT: 0, or EACCES */
 	MESSAGE_AUDIT,             /* struct audit_message; api -> audit, gate: how a realm wants its log, from now on; RESULT. Without serial: the truth */
+	MESSAGE_IDENTITY_KEY,      /* struct identity_key_message; api -> gate: signs who was let in, from now on */
 	MESSAGE_AUDIT_QUERY,       /* no payload + fd of a file with JSON (audit/records.c); api -> records; AUDIT_REPLY, or RESULT with an error */
 	MESSAGE_AUDIT_REPLY,       /* struct audit_reply_message + fd of a file */
 	MESSAGE_TYPE_COUNT,
@@ -134,6 +135,7 @@ enum {
 	ENVIRONMENT_MAX = 8192,   /* "KEY=value", NUL after each */
 	LABEL_TEXT = 64,          /* one DNS label and NUL */
 	CPUS_TEXT = 64,           /* "0-3,7" */
+	IDENTITY_KEY_BYTES = 32,
 	DENIED_MAX = 2048,        /* names of system calls, NUL after each */
 	EXEC_COMMAND_MAX = 32768, /* a script may be an argument */
 	EXEC_OUTPUT_MAX = 1 << 20, /* of each stream of a command */
@@ -449,6 +451,11 @@ struct permissions_message {
 	char id[ID_TEXT];    /* of a realm, a project or a container */
 	char reserved[3];
 	uint32_t count;      /* of the end: frames before it */
+};
+
+/* Holds a secret: both ends wipe it. */
+struct identity_key_message {
+	uint8_t key[IDENTITY_KEY_BYTES]; /* private, of Ed25519 (RFC 8032) */
 };
 
 /* One with empty id ends the truth about logs: what was not named has none any more. */

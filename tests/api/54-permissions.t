@@ -51,6 +51,19 @@ like "$HEADERS" '[Ww][Ww][Ww]-[Aa]uthenticate: Bearer' 'that says what is missin
 is "$(asked -H "Authorization: Bearer ${T1}x")" 401 'with another one, too'
 asked -H "Authorization: Bearer $T1" -H 'X-Bulkhead-Identity: root' >/dev/null
 is "$STATUS $(field '.headers | [.["x-bulkhead-group"], .["x-bulkhead-identity"], .authorization // "-"] | join(" ")')" '200 ops one -' 'the first lets in; the service sees who, and not the token'
+assertion=$(field '.headers["x-bulkhead-assertion"]')
+part() { cut -d. -f"$1" <<<"$assertion" | tr '_-' '/+' | awk '{ n = length($0) % 4; print $0 (n == 2 ? "==" : n == 3 ? "=" : "") }' | base64 -d; }
+is "$(part 2 | jq -r '[.iss, .aud, .sub, .group, .exp - .iat] | map(tostring) | join(" ")')" "https://api.$DOMAIN ${base#https://} one ops 60" 'and gets it signed'
+TOKEN='' api GET /identity/keys
+answers 200 'the key for that is public'
+{ printf '\060\052\060\005\006\003\053\145\160\003\041\000'; field '.keys[0].x' | tr '_-' '/+' | sed 's/$/=/' | base64 -d; } >"$W/identity.der"
+printf '%s' "${assertion%.*}" >"$W/signed"
+part 3 >"$W/signature"
+runs 'which holds' openssl pkeyutl -verify -pubin -keyform DER -inkey "$W/identity.der" -rawin -in "$W/signed" -sigfile "$W/signature"
+printf x >>"$W/signed"
+refuses 'and not for anything else' openssl pkeyutl -verify -pubin -keyform DER -inkey "$W/identity.der" -rawin -in "$W/signed" -sigfile "$W/signature"
+asked -H "Authorization: Bearer $T1" -H 'X-Bulkhead-Assertion: forged' >/dev/null
+isnt "$(field '.headers["x-bulkhead-assertion"]')" forged 'a forged one does not arrive'
 asked -H "Authorization: Bearer $T2" >/dev/null
 is "$STATUS $(field '.headers | [.["x-bulkhead-identity"], .authorization] | join(" ")')" "200 two Bearer $T2" 'the second is handed on, as it says'
 is "$(asked_at -plain/ -H "Authorization: Bearer $T1") $(asked_at -80/ -H "Authorization: Bearer $T1") $(asked_at -80/)" '200 200 401' 'so it is with the other URLs of the container'

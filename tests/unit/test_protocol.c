@@ -60,6 +60,7 @@ static const struct {
 	{ MESSAGE_RULES_COUNT_REPLY, 0 },
 	{ MESSAGE_PERMISSIONS, sizeof(struct permissions_message) },
 	{ MESSAGE_AUDIT, sizeof(struct audit_message) },
+	{ MESSAGE_IDENTITY_KEY, sizeof(struct identity_key_message) },
 	{ MESSAGE_AUDIT_QUERY, 0 },
 	{ MESSAGE_AUDIT_REPLY, sizeof(struct audit_reply_message) },
 	{ MESSAGE_PASSWORD_HASH, sizeof(struct password_message) },

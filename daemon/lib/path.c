@@ -2,6 +2,7 @@
 #include "daemon/lib/path.h"
 
 #include <ctype.h>
+#include <jansson.h>
 #include <string.h>
 
 static int hex_digit(char c)
@@ -35,9 +36,19 @@ static bool segments_plain(const char *path)
 	}
 }
 
+/* A byte sequence that is no character may be read as a dot or a slash by who is careless. */
+static bool characters_plain(const char *text)
+{
+	json_t *string = json_string(text); /* which is NULL then */
+
+	json_decref(string);
+	return string != NULL;
+}
+
 bool path_normal(const char *path, size_t size, char *text, size_t room)
 {
 	size_t count = 0;
+	bool ascii = true;
 
 	if (size == 0 || path[0] != '/')
 		return false;
@@ -55,10 +66,11 @@ bool path_normal(const char *path, size_t size, char *text, size_t room)
 		}
 		if (c < 0x20 || c == 0x7f || c == '\\' || count + 1 >= room)
 			return false;
+		ascii = ascii && c < 0x80;
 		text[count++] = (char)c;
 	}
 	text[count] = '\0';
-	return segments_plain(text);
+	return segments_plain(text) && (ascii || characters_plain(text));
 }
 
 bool path_pattern_valid(const char *pattern)

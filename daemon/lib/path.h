@@ -8,7 +8,7 @@
 
 /*
  * A path as it is compared with patterns: percent-encoding of harmless characters undone. False for one that services
- * may read in different ways (empty or dot segments, encoded slashes, control characters, ...): no pattern has that.
+ * may read in different ways (empty or dot segments, encoded slashes, control characters, bytes that are no UTF-8, ...): no pattern has that.
  */
 bool path_normal(const char *path, size_t size, char *text, size_t room);
 

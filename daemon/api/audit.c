@@ -151,13 +151,22 @@ static void settings_change(struct request *request, const char *id)
 	struct store *store = request->api->store;
 	struct error err = ERROR_INIT;
 	struct settings settings;
+	int64_t bytes_before;
 
 	if (settings_load(store, id, &settings, &err) == -1)
 		goto fail;
 	if (!request_if_match(request, settings.version))
 		return;
-	if (settings_read(request->json, &settings, &err) == -1 ||
-	    store_do(store, &err,
+	bytes_before = settings.bytes_max;
+	if (settings_read(request->json, &settings, &err) == -1)
+		goto fail;
+	/* The disk is the host's. */
+	if (!request->caller.platform && settings.bytes_max > AUDIT_BYTES_DEFAULT && settings.bytes_max > bytes_before) {
+		request_fail(request, 403, "forbidden", "max_bytes", "only a token that is not bound to realms may give a log more than %lld bytes",
+			     (long long)AUDIT_BYTES_DEFAULT);
+		return;
+	}
+	if (store_do(store, &err,
 		     "INSERT INTO audits (id, realm, version, mode, bytes_max, days_max) VALUES (?1, nullif(?1, '" RECORD_HOST "'), ?2, ?3, ?4, ?5)"
 		     " ON CONFLICT (id) DO UPDATE SET version = ?2, mode = ?3, bytes_max = ?4, days_max = ?5",
 		     "siiii", id, settings.version + 1, settings.mode, settings.bytes_max, settings.days_max) == -1 ||

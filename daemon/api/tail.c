@@ -21,13 +21,16 @@
 
 enum {
 	TAILS_MAX = 32,
+	TAILS_OF_TOKEN_MAX = 8,
 	LOOK_MS = 500,
 	BEAT_MS = 15000, /* a client that is gone is noticed so */
 	LIMIT = 500,
 };
 
 struct tail {
+	struct tail *next;
 	struct request *request; /* NULL: it is gone */
+	char token[ID_TEXT];
 	struct loop_source *timer;
 	json_t *question;        /* owned */
 	int64_t after;           /* seq; -1: what is there already has to be found first */
@@ -35,14 +38,20 @@ struct tail {
 	bool asking;
 };
 
-static int tails;
+static struct tail *tails;
+static int tail_count;
 
 static void tail_free(struct tail *tail)
 {
+	struct tail **link = &tails;
+
+	while (*link != tail)
+		link = &(*link)->next;
+	*link = tail->next;
+	tail_count--;
 	loop_remove(tail->timer);
 	json_decref(tail->question);
 	free(tail);
-	tails--;
 }
 
 static void closed(void *data)
@@ -155,6 +164,15 @@ static void look(void *data)
 	}
 }
 
+static int tails_of(const char *token)
+{
+	int count = 0;
+
+	for (const struct tail *tail = tails; tail != NULL; tail = tail->next)
+		count += strcmp(tail->token, token) == 0;
+	return count;
+}
+
 static void tail_begin(struct request *request)
 {
 	const char *last = request_header(request, "Last-Event-ID");
@@ -169,13 +187,15 @@ static void tail_begin(struct request *request)
 		request_fail(request, 400, "invalid", "Last-Event-ID", "Last-Event-ID is no seq of a record");
 		return;
 	}
-	struct tail *tail = tails < TAILS_MAX ? calloc(1, sizeof *tail) : NULL;
+	struct tail *tail = tail_count < TAILS_MAX && tails_of(request->caller.token) < TAILS_OF_TOKEN_MAX ? calloc(1, sizeof *tail) : NULL;
 	if (tail == NULL) {
-		request_fail(request, 409, "limit", NULL, "%d streams of records are open; close one", tails);
+		request_fail(request, 409, "limit", NULL, "%d streams of records are open, %d of this token; close one", tail_count, tails_of(request->caller.token));
 		return;
 	}
-	*tail = (struct tail){ .request = request, .question = json_incref(question), .after = after, .spoke_ms = time_monotonic_ms() };
-	tails++;
+	*tail = (struct tail){ .next = tails, .request = request, .question = json_incref(question), .after = after, .spoke_ms = time_monotonic_ms() };
+	snprintf(tail->token, sizeof tail->token, "%s", request->caller.token);
+	tails = tail;
+	tail_count++;
 	tail->timer = loop_add_timer(request->api->loop, 0, look, tail, &err);
 	if (tail->timer == NULL) {
 		tail_free(tail);

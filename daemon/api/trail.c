@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/api/api.h"
 #include "daemon/api/audit.h"
@@ -14,6 +13,7 @@
 #include "daemon/api/resources.h"
 #include "daemon/api/route.h"
 #include "daemon/api/store.h"
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/fd.h"
 #include "daemon/lib/json.h"
@@ -32,14 +32,6 @@ struct trail {
 	char realm[ID_TEXT];      /* whose log */
 	json_t *before;           /* owned; NULL: nothing is known */
 };
-
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static const char *method_name(enum method method)
 {
@@ -301,7 +293,7 @@ bool trail_end(struct request *request)
 	record.numbers[RECORD_STATUS] = request->status;
 	record.numbers[RECORD_RECEIVED] = (int64_t)request->received;
 	record.numbers[RECORD_SENT] = (int64_t)request->answer_size;
-	record.numbers[RECORD_DURATION] = (now_us() - request->began_us) / 1000;
+	record.numbers[RECORD_DURATION] = (clock_wall_us() - request->began_us) / 1000;
 	record.texts[RECORD_DECISION] = request->status == 401 || request->status == 403 ? "deny" : "allow";
 	record.texts[RECORD_RULE] = request->known ? caller_role_name(request->caller.role) : NULL;
 	record.texts[RECORD_DETAIL] = detail;

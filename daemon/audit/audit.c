@@ -16,10 +16,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/audit/journal.h"
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
@@ -59,18 +59,10 @@ static struct {
 	char line[RECORD_LINE_MAX + 1];
 } self;
 
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* Disks stay full for a while: one line, not one for each record. */
 static void complain(const struct error *err)
 {
-	int64_t now = now_us();
+	int64_t now = clock_wall_us();
 
 	if (now - self.complained_us < COMPLAIN_US)
 		return;
@@ -134,7 +126,7 @@ static void record_take(size_t size, const struct sockaddr_un *address, socklen_
 	}
 	struct journal *journal = journal_find(record.realm);
 	int64_t pending = journal->pending;
-	if (journal_append(journal, &record, now_us(), &err) == -1)
+	if (journal_append(journal, &record, clock_wall_us(), &err) == -1)
 		complain(&err);
 	if (record.ack != 0 && length > sizeof(sa_family_t)) {
 		bool there = !journal->failed && journal->pending == pending && pending == 0;
@@ -172,7 +164,7 @@ static void on_retain(void *data)
 {
 	(void)data;
 	commit_all();
-	journal_retain(now_us());
+	journal_retain(clock_wall_us());
 	timer_set(self.retain, RETAIN_MS);
 }
 
@@ -183,7 +175,7 @@ static void beginning_note(void)
 	struct error err = ERROR_INIT;
 
 	record.texts[RECORD_DETAIL] = "{\"why\":\"what writes the log has started; records from just before may be missing\"}";
-	if (journal_append(journal_find(RECORD_HOST), &record, now_us(), &err) == -1)
+	if (journal_append(journal_find(RECORD_HOST), &record, clock_wall_us(), &err) == -1)
 		complain(&err);
 	commit_all();
 }

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/gate/decide.h"
 #include "daemon/gate/haproxy.h"
 #include "daemon/gate/route_table.h"
 #include "daemon/gate/visit.h"
+#include "daemon/lib/clock.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/log.h"
 #include "daemon/lib/loop.h"
@@ -66,14 +66,6 @@ enum audit_mode ledger_mode(const char *realm)
 	return entry == NULL ? AUDIT_BEST_EFFORT : entry->mode;
 }
 
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static const char *copied(struct span span, char *text, size_t room)
 {
 	snprintf(text, room, "%.*s", (int)(span.size < room ? span.size : room - 1), span.text == NULL ? "" : span.text);
@@ -92,7 +84,7 @@ int ledger_open(const struct route *route, const struct visit *visit, const stru
 	record.texts[RECORD_PROJECT] = project;
 	record.texts[RECORD_CONTAINER] = container;
 	record.texts[RECORD_SERVICE] = decision->service[0] != '\0' ? decision->service : service;
-	record.numbers[RECORD_STARTED] = now_us();
+	record.numbers[RECORD_STARTED] = clock_wall_us();
 	record.texts[RECORD_REQUEST] = copied(visit->id, request, sizeof request);
 	record.texts[RECORD_CLIENT] = client;
 	record.texts[RECORD_METHOD] = copied(visit->method, method, sizeof method);

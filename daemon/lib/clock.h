@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * clock: how much time went by. For the time of day see time(2); this clock
- * counts from an arbitrary point, never goes back, and stands still in suspend.
+ * clock: how much time went by: clock_ms() counts from an arbitrary point, never goes
+ * back, and stands still in suspend. And the time of day, finer than time(2).
  */
 #ifndef BULKHEAD_CLOCK_H
 #define BULKHEAD_CLOCK_H
@@ -16,6 +16,15 @@ static inline int64_t clock_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail: the clock exists and the pointer is good */
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The time of day, microseconds since 1970. */
+static inline int64_t clock_wall_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 #endif

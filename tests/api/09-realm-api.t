@@ -66,6 +66,13 @@ is "$(field '[.items[].id] | join(" ")')" "$image" 'images of the host are for a
 at "$one.api" DELETE "/images/$image"
 is "$STATUS" 403 'and deleted by the host alone'
 
+at_json "$one.api" PATCH "/realms/$one/audit" '{"max_bytes":2147483648}'
+is "$STATUS $(field .error.field)" '403 max_bytes' 'a realm does not take the disk for its log'
+at_json api PATCH "/realms/$one/audit" '{"max_bytes":2147483648}'
+is "$STATUS" 200 'the host gives it'
+at_json "$one.api" PATCH "/realms/$one/audit" '{"max_bytes":1500000000}'
+is "$STATUS" 200 'and the realm may take less'
+
 # -- what is made there --
 at_json "$one.api" POST /projects '{"name":"made"}'
 is "$STATUS $(field .realm)" "201 $one" 'a project is made in the realm'

@@ -4,7 +4,8 @@
  * one to the API, by which it hears how long each realm keeps its log. The socket is the supervisor's: what is in it is
  * there when this process starts again.
  *
- * What waits for an answer is committed as soon as the socket is empty, or after a batch; what does not, a moment later.
+ * What waits for an answer is committed as soon as the socket is empty, or after a batch; what does not, a moment later. While
+ * nobody waits for answers the socket is left alone for a few milliseconds at a time: who fills it need not wake this process then.
  */
 #include <errno.h>
 #include <seccomp.h>
@@ -29,8 +30,11 @@
 #include "daemon/roles.h"
 
 enum {
-	BATCH = 256,
+	AT_ONCE = 32,               /* datagrams of one call */
+	BATCH = 8 * AT_ONCE,
 	WAITERS_MAX = BATCH,
+	PAUSE_MS = 5,
+	ASKED_US = 1000000,         /* after a question there is no pause for so long */
 	COMMIT_MS = 200,
 	RETAIN_MS = 600000,
 	RETAIN_FIRST_MS = 5000,
@@ -48,7 +52,8 @@ struct waiter {
 static struct {
 	struct loop *loop;
 	struct channel *api;
-	struct loop_source *commit, *retain;
+	struct loop_source *commit, *retain, *records, *pause;
+	int64_t asked_us;      /* when an answer was last waited for */
 	struct waiter waiters[WAITERS_MAX];
 	size_t waiting;
 	bool armed;            /* the timer of the commit is */
@@ -56,7 +61,10 @@ static struct {
 	bool syncing;          /* between HELLO and the end of the list */
 	uint32_t frames;
 	int64_t complained_us;
-	char line[RECORD_LINE_MAX + 1];
+	struct mmsghdr headers[AT_ONCE];
+	struct iovec vectors[AT_ONCE];
+	struct sockaddr_un addresses[AT_ONCE];
+	char lines[AT_ONCE][RECORD_LINE_MAX + 1]; /* of which only what is used takes memory */
 } self;
 
 /* Disks stay full for a while: one line, not one for each record. */
@@ -112,15 +120,15 @@ static void commit_all(void)
 	self.armed = false;
 }
 
-static void record_take(size_t size, const struct sockaddr_un *address, socklen_t length)
+static void record_take(char *line, size_t size, const struct sockaddr_un *address, socklen_t length)
 {
 	struct record record;
 	struct error err = ERROR_INIT;
 
 	/* What HAProxy says of itself ("Proxy web started.") comes here, too. */
-	if (memchr(self.line, '\t', size) == NULL)
+	if (memchr(line, '\t', size) == NULL)
 		return;
-	if (record_parse(self.line, size, &record, &err) == -1) {
+	if (record_parse(line, size, &record, &err) == -1) {
 		log_warning("a record is left out: %s", err.message);
 		return;
 	}
@@ -129,29 +137,56 @@ static void record_take(size_t size, const struct sockaddr_un *address, socklen_
 	if (journal_append(journal, &record, clock_wall_us(), &err) == -1)
 		complain(&err);
 	if (record.ack != 0 && length > sizeof(sa_family_t)) {
+		self.asked_us = clock_wall_us();
 		bool there = !journal->failed && journal->pending == pending && pending == 0;
 		self.waiters[self.waiting++] = (struct waiter){ .journal = there ? NULL : journal, .ack = record.ack, .address = *address, .length = length };
 	}
 }
 
+static void on_pause(void *data)
+{
+	struct error err = ERROR_INIT;
+
+	(void)data;
+	if (loop_modify_fd(self.records, EPOLLIN, &err) == -1) {
+		log_error("%s", err.message);
+		loop_stop(self.loop, 1);
+	}
+}
+
+/* At most a batch; true: there may be more. */
+static bool records_read(int fd)
+{
+	for (int taken = 0; taken < BATCH; taken += AT_ONCE) {
+		for (int i = 0; i < AT_ONCE; i++) {
+			self.vectors[i] = (struct iovec){ self.lines[i], RECORD_LINE_MAX };
+			self.headers[i].msg_hdr = (struct msghdr){ .msg_name = &self.addresses[i], .msg_namelen = sizeof self.addresses[i], .msg_iov = &self.vectors[i],
+								   .msg_iovlen = 1 };
+		}
+		int count = recvmmsg(fd, self.headers, AT_ONCE, MSG_DONTWAIT, NULL);
+		for (int i = 0; i < count; i++)
+			record_take(self.lines[i], self.headers[i].msg_len, &self.addresses[i], self.headers[i].msg_hdr.msg_namelen);
+		if (count < AT_ONCE)
+			return false;
+	}
+	return true;
+}
+
 static void on_record(int fd, uint32_t events, void *data)
 {
+	struct error err = ERROR_INIT;
+
 	(void)events;
 	(void)data;
-	for (int i = 0; i < BATCH; i++) {
-		struct sockaddr_un address;
-		socklen_t length = sizeof address;
-		ssize_t size = recvfrom(fd, self.line, RECORD_LINE_MAX, MSG_DONTWAIT, (struct sockaddr *)&address, &length);
-		if (size == -1)
-			break;
-		record_take((size_t)size, &address, length);
-	}
+	bool more = records_read(fd);
 	if (self.waiting > 0) {
 		commit_all();
 	} else if (!self.armed) {
 		self.armed = true;
 		timer_set(self.commit, COMMIT_MS);
 	}
+	if (!more && clock_wall_us() - self.asked_us > ASKED_US && loop_modify_fd(self.records, 0, &err) == 0)
+		timer_set(self.pause, PAUSE_MS);
 }
 
 static void on_commit(void *data)
@@ -215,7 +250,7 @@ static void settings_sync(const struct audit_message *message)
 		journal_forget();
 	else
 		log_error("api's list of logs has %u entries, %u arrived; it is left without effect", message->count, self.frames);
-	if (!self.reading && loop_add_fd(self.loop, ROLE_FD_RECORDS, EPOLLIN, on_record, NULL, &err) == NULL) {
+	if (!self.reading && (self.records = loop_add_fd(self.loop, ROLE_FD_RECORDS, EPOLLIN, on_record, NULL, &err)) == NULL) {
 		log_error("%s", err.message);
 		loop_stop(self.loop, 1);
 	}
@@ -266,7 +301,7 @@ static int audit_run(struct error *err)
 	static const int syscalls[] = {
 		SCMP_SYS(pwrite64), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(unlink), SCMP_SYS(access), SCMP_SYS(faccessat),
 		SCMP_SYS(faccessat2), SCMP_SYS(getcwd), SCMP_SYS(readlink), SCMP_SYS(fchmod), SCMP_SYS(fchown), SCMP_SYS(fstatfs), SCMP_SYS(stat), SCMP_SYS(lstat),
-		SCMP_SYS(sysinfo), SCMP_SYS(mkdir), SCMP_SYS(rmdir), SCMP_SYS(getdents64), SCMP_SYS(utimensat),
+		SCMP_SYS(sysinfo), SCMP_SYS(mkdir), SCMP_SYS(rmdir), SCMP_SYS(getdents64), SCMP_SYS(utimensat), SCMP_SYS(recvmmsg),
 	};
 	static const struct sandbox sandbox = {
 		.uid = ROLE_UID_AUDIT, .gid = ROLE_UID_AUDIT, .files_max = 512,
@@ -280,8 +315,9 @@ static int audit_run(struct error *err)
 	if (self.loop == NULL || sandbox_enter(&sandbox, err) == -1 || loop_add_signal(self.loop, SIGTERM, on_stop, NULL, err) == NULL)
 		return -1;
 	self.commit = loop_add_timer(self.loop, -1, on_commit, NULL, err);
-	self.retain = self.commit == NULL ? NULL : loop_add_timer(self.loop, -1, on_retain, NULL, err);
-	if (self.retain == NULL)
+	self.retain = loop_add_timer(self.loop, -1, on_retain, NULL, err);
+	self.pause = loop_add_timer(self.loop, -1, on_pause, NULL, err);
+	if (self.commit == NULL || self.retain == NULL || self.pause == NULL)
 		return -1;
 	self.api = channel_new(self.loop, ROLE_FD_API, api_says, NULL, err);
 	if (self.api == NULL || channel_send(self.api, MESSAGE_HELLO, 0, &hello, sizeof hello, -1, err) == -1)

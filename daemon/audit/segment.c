@@ -105,7 +105,7 @@ static int database_open(const char *path, int flags, const char *pragmas, sqlit
 {
 	*ret_db = NULL;
 	if (sqlite3_open_v2(path, ret_db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK || sqlite3_busy_timeout(*ret_db, BUSY_MS) != SQLITE_OK ||
-	    script(*ret_db, "PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -512", err) == -1 ||
+	    script(*ret_db, "PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2048", err) == -1 ||
 	    script(*ret_db, pragmas, err) == -1) {
 		if (err->code == 0)
 			segment_error(*ret_db, err);

@@ -128,12 +128,24 @@ static int ack_take(struct record *record, const char *text, struct error *err)
 	return 0;
 }
 
+/* Of the place. */
+static bool in_place(enum record_column column)
+{
+	return column == RECORD_PROJECT || column == RECORD_CONTAINER || column == RECORD_SERVICE;
+}
+
 static int head_take(struct record *record, char **cursor, struct error *err)
 {
-	char *ack = strsep(cursor, "\t"), *realm = strsep(cursor, "\t");
+	char *ack = strsep(cursor, "\t"), *place = strsep(cursor, "\t");
 
-	if (realm == NULL || *cursor == NULL)
+	if (place == NULL || *cursor == NULL)
 		return error_set(err, EINVAL, "not a record");
+	const char *realm = strsep(&place, ":");
+	for (int i = 0; i < RECORD_COLUMNS && place != NULL; i++)
+		if (in_place((enum record_column)i) && column_take(record, (enum record_column)i, strsep(&place, ":"), err) == -1)
+			return -1;
+	if (place != NULL)
+		return error_set(err, EINVAL, "a place has too many parts");
 	if (strcmp(realm, "-") != 0 && strcmp(realm, RECORD_HOST) != 0) {
 		if (!id_valid(realm))
 			return error_set(err, EINVAL, "the realm is no id");
@@ -155,7 +167,7 @@ int record_parse(char *line, size_t size, struct record *ret_record, struct erro
 	if (head_take(&record, &cursor, err) == -1)
 		return -1;
 	for (int i = 0; i < RECORD_COLUMNS && cursor != NULL; i++)
-		if (column_take(&record, (enum record_column)i, strsep(&cursor, "\t"), err) == -1)
+		if (!in_place((enum record_column)i) && column_take(&record, (enum record_column)i, strsep(&cursor, "\t"), err) == -1)
 			return -1;
 	if (cursor != NULL)
 		return error_set(err, EINVAL, "a record has too many fields");
@@ -171,7 +183,7 @@ int record_parse(char *line, size_t size, struct record *ret_record, struct erro
 static bool field_encode(const char *text, char *line, size_t *size, size_t room)
 {
 	for (; *text != '\0'; text++) {
-		bool plain = (unsigned char)*text > ' ' && *text != '%' && *text != 0x7f;
+		bool plain = (unsigned char)*text > ' ' && *text != '%' && *text != ':' && *text != 0x7f;
 		if (*size + 4 > room)
 			return false;
 		if (plain)
@@ -179,6 +191,23 @@ static bool field_encode(const char *text, char *line, size_t *size, size_t room
 		else
 			*size += (size_t)sprintf(line + *size, "%%%02X", (unsigned int)(unsigned char)*text);
 	}
+	return true;
+}
+
+/* False: it does not fit. */
+static bool column_print(const struct record *record, enum record_column column, char before, char *line, size_t *size, size_t room)
+{
+	const char *text = record->texts[column];
+
+	if (*size + 32 > room)
+		return false;
+	line[(*size)++] = before;
+	if (record_fields[column].number && record->numbers[column] >= 0)
+		*size += (size_t)sprintf(line + *size, "%lld", (long long)record->numbers[column]);
+	else if (text != NULL && strcmp(text, "-") == 0)
+		*size += (size_t)sprintf(line + *size, "%%2D");
+	else if (text != NULL)
+		return field_encode(text, line, size, room);
 	return true;
 }
 
@@ -190,18 +219,12 @@ size_t record_print(const struct record *record, char *line, size_t room)
 
 	if (head < 0 || size >= room)
 		return 0;
-	for (int i = 0; i < RECORD_COLUMNS; i++) {
-		const char *text = record->texts[i];
-		if (size + 32 > room)
+	for (int i = 0; i < RECORD_COLUMNS; i++)
+		if (in_place((enum record_column)i) && !column_print(record, (enum record_column)i, ':', line, &size, room))
 			return 0;
-		line[size++] = '\t';
-		if (record_fields[i].number && record->numbers[i] >= 0)
-			size += (size_t)sprintf(line + size, "%lld", (long long)record->numbers[i]);
-		else if (text != NULL && strcmp(text, "-") == 0)
-			size += (size_t)sprintf(line + size, "%%2D");
-		else if (text != NULL && !field_encode(text, line, &size, room))
+	for (int i = 0; i < RECORD_COLUMNS; i++)
+		if (!in_place((enum record_column)i) && !column_print(record, (enum record_column)i, '\t', line, &size, room))
 			return 0;
-	}
 	line[size] = '\0';
 	return size;
 }

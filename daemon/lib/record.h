@@ -3,8 +3,9 @@
  * record: one entry of the audit log, and the line by which HAProxy, the gate and the API tell of it: a datagram to
  * RECORD_SOCKET.
  *
- *   <ack> TAB <realm> TAB <kind> TAB ... one field for each column, in their order
+ *   <ack> TAB <place> TAB <kind> TAB ... one field for each other column, in their order
  *
+ * place: <realm>[:<project>:<container>:<service>], the end of HAProxy's entry of a route (route_table.h).
  * Each field is percent-encoded (RFC 3986, 2.1); "-" or nothing: there is none. ack: a number that the answer, a datagram
  * "<ack> <errno value>", bears when the record is on disk, with "r" behind it if it is asked again; "-": none is awaited.
  */

@@ -26,7 +26,7 @@
 
 #define REALM "aaaaaaaaaaaaaaaaaaaaaaaa"
 
-enum { CONTAINERS = 200, BATCH = 256, EVERY_US = 1000 };
+enum { CONTAINERS = 200, BATCH = 2000, EVERY_US = 1000 };
 
 static struct error err;
 
@@ -94,7 +94,7 @@ static void fill(int64_t count, int64_t begin_us)
 		struct record record;
 		/* As HAProxy tells it. */
 		int size = snprintf(line, sizeof line,
-				    "-\t" REALM "\trequest\t%024x\t%024x\t80\t%lld\t07715da8-73cb-4d6c-a91b-%012llx\t192.0.2.%lld\tGET\t%024x-%024x.example.org\t%%2Fitems%%2F%lld\tHTTP/2"
+				    "-\t" REALM ":%024x:%024x:80\trequest\t%lld\t07715da8-73cb-4d6c-a91b-%012llx\t192.0.2.%lld\tGET\t%024x-%024x.example.org\t%%2Fitems%%2F%lld\tHTTP/2"
 				    "\t%d\t%lld\t%lld\t%lld\t1\t-\t-\t-\t--\n",
 				    1, (unsigned int)(i % CONTAINERS), (long long)(begin_us + i * EVERY_US), (unsigned long long)i, (long long)(i % 251), 1,
 				    (unsigned int)(i % CONTAINERS), (long long)(i % 10007), i % 97 == 0 ? 500 : 200, (long long)(i % 800), (long long)(i % 90000), (long long)(i % 300));

@@ -22,7 +22,7 @@ static void what_the_proxy_says_is_understood(void **state)
 	struct record record;
 
 	(void)state;
-	assert_int_equal(parse("-\t" REALM "\trequest\t" REALM "\t-\tweb\t1796127276311682\tid\t192.0.2.1\tGET\ta.example\t%2Fa%20%F0%9F%8C%8D\tHTTP/2\t200\t0\t196\t"
+	assert_int_equal(parse("-\t" REALM ":" REALM ":-:web\trequest\t1796127276311682\tid\t192.0.2.1\tGET\ta.example\t%2Fa%20%F0%9F%8C%8D\tHTTP/2\t200\t0\t196\t"
 			       "12\t-1\t-\t-\t-\tLR\n", &record), 0);
 	assert_string_equal(record.realm, REALM);
 	assert_string_equal(record.texts[RECORD_PROJECT], REALM);
@@ -44,8 +44,8 @@ static void what_is_no_record_is_refused(void **state)
 {
 	static const char *const lines[] = {
 		"", "-", "-\t-", "-\t-\t", "-\t-\tother", "x\t-\tlost", "-1\t-\tlost", "7x\t-\tlost", "7rr\t-\tlost", "99999999999999999999\t-\tlost",
-		"-\tnorealm\tlost", "-\t../../../etc\tlost", "-\t-\tlost\tnoid", "-\t-\tlost\t-\t-\t-\tx", "-\t-\tlost\t-\t-\t-\t1x",
-		"-\t-\tlost\t-\t-\t%", "-\t-\tlost\t-\t-\t%4", "-\t-\tlost\t-\t-\t%4g", "-\t-\tlost\t-\t-\t%00",
+		"-\tnorealm\tlost", "-\t../../../etc\tlost", "-\t-:noid\tlost", "-\t-:::a:b\tlost", "-\t-\tlost\tx", "-\t-\tlost\t1x",
+		"-\t-\tlost\t-\t%", "-\t-\tlost\t-\t%4", "-\t-\tlost\t-\t%4g", "-\t-\tlost\t-\t%00", "-\t-:::%\tlost",
 		"-\t-\tlost\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t",
 	};
 	struct record record;
@@ -64,14 +64,14 @@ static void texts_are_cut_and_mended(void **state)
 {
 	static char text[RECORD_LINE_MAX];
 	struct record record;
-	int size = snprintf(text, sizeof text, "-\t-\trequest\t-\t-\t-\t-\t-\t-\t-\t-\t");
+	int size = snprintf(text, sizeof text, "-\t-\trequest\t-\t-\t-\t-\t-\t");
 
 	(void)state;
 	memset(text + size, 'x', 1500);
 	text[size + 1500] = '\0';
 	assert_int_equal(parse(text, &record), 0);
 	assert_int_equal(strlen(record.texts[RECORD_PATH]), 1024);
-	assert_int_equal(parse("-\t-\trequest\t-\t-\t-\t-\t-\t-\t-\t%FF%C3", &record), 0);
+	assert_int_equal(parse("-\t-\trequest\t-\t-\t-\t-\t%FF%C3", &record), 0);
 	assert_string_equal(record.texts[RECORD_HOSTNAME], "?");
 }
 

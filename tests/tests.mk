@@ -125,7 +125,7 @@ $(TEST_OUT)/bench/packets.cpio: $(O)/bin/packets $(O)/root.erofs build/cpio
 
 # The gate's own code, without the gate.
 $(eval $(call program,routes,tests/bench/routes.c daemon/gate/feed.c daemon/gate/haproxy.c daemon/gate/route_table.c $(addprefix daemon/lib/,error.c fd.c hex.c hostcfg.c json.c log.c loop.c),-ljansson))
-$(eval $(call program,guard,tests/bench/guard.c $(addprefix daemon/gate/,agent.c asking.c assertion.c attempts.c decide.c feed.c haproxy.c ledger.c remembered.c route_table.c rulebook.c spop.c visit.c)\
+$(eval $(call program,guard,tests/bench/guard.c $(addprefix daemon/gate/,agent.c asking.c assertion.c attempts.c decide.c feed.c haproxy.c lease.c ledger.c remembered.c route_table.c rulebook.c spop.c visit.c)\
 	$(wildcard daemon/lib/*.c),-ljansson -lcrypto -lseccomp))
 
 # The log's own code; and its role, for whom it is told to.

@@ -12,6 +12,7 @@
 #include "daemon/gate/decide.h"
 #include "daemon/gate/feed.h"
 #include "daemon/gate/hasher.h"
+#include "daemon/gate/lease.h"
 #include "daemon/gate/ledger.h"
 #include "daemon/gate/remembered.h"
 #include "daemon/gate/rulebook.h"
@@ -259,6 +260,8 @@ static bool request_decide(struct connection *connection, const struct spop_fram
 			if (verdict.kind == VERDICT_LOGIN && !comparing.limited && visit_basic(&visit, user, password, sizeof password))
 				attempts_failed(route->label, &visit.source, clock_ms());
 			explicit_bzero(password, sizeof password);
+			if (verdict.kind == VERDICT_ALLOW && verdict.until_ms != 0 && !lease_add(visit.process, visit.stream, verdict.until_ms))
+				verdict = (struct verdict){ .kind = VERDICT_DENY };
 			verdict_write(&writer, route, &visit, &verdict, comparing.limited);
 			bool stands = answer_send(connection, &writer, frame, route, &decision, &verdict, verdict_name(&verdict, comparing.limited));
 			if (pending != NULL)

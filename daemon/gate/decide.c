@@ -38,10 +38,13 @@ static struct span credential(const struct visit *visit, const struct source *so
 	return (struct span){ NULL, 0 };
 }
 
-/* The condition is met by what came from the source: who it is, and what the service need not see. */
-static void met(struct trial *trial, const struct condition *condition, const struct source *source, const char *identity)
+/* The condition is met by what came from the source: who it is, until when (0: for ever), and what the service need not see. */
+static void met(struct trial *trial, const struct condition *condition, const struct source *source, const char *identity, int64_t until_ms)
 {
 	struct verdict *found = &trial->found;
+
+	if (until_ms != 0 && (found->until_ms == 0 || until_ms < found->until_ms))
+		found->until_ms = until_ms;
 
 	if (found->identity[0] == '\0' && identity != NULL) {
 		snprintf(found->identity, sizeof found->identity, "%s", identity);
@@ -98,7 +101,7 @@ static enum truth token_holds(struct trial *trial, const struct condition *condi
 	explicit_bzero(decoded, sizeof decoded);
 	if (CRYPTO_memcmp(digest, condition->digest, sizeof digest) != 0)
 		return NO;
-	met(trial, condition, source, condition->name);
+	met(trial, condition, source, condition->name, condition->expires_ms);
 	return YES;
 }
 
@@ -114,7 +117,7 @@ static enum truth password_holds(struct trial *trial, const struct condition *co
 	if (known == -1 && trial->found.ask == NULL)
 		trial->found.ask = condition;
 	if (known == 1)
-		met(trial, condition, NULL, condition->name);
+		met(trial, condition, NULL, condition->name, 0);
 	return known == 1 ? YES : known == 0 ? NO : UNKNOWN;
 }
 
@@ -132,7 +135,7 @@ static enum truth jwt_holds(struct trial *trial, const struct condition *conditi
 		if (value.text == NULL ||
 		    jwt_verify(value.text, value.size, &condition->jwt, trial->decision->now_ms / 1000, &claims, &expires, &err) == -1)
 			continue;
-		met(trial, condition, &condition->sources[i], json_string_value(json_object_get(claims, "sub")));
+		met(trial, condition, &condition->sources[i], json_string_value(json_object_get(claims, "sub")), expires * 1000);
 		return YES;
 	}
 	return NO;

@@ -35,6 +35,7 @@ struct verdict {
 	const struct source *taken[CONDITION_SOURCES_MAX]; /* what the service does not get to see; of the documents */
 	size_t taken_count;
 	bool take_authorization;
+	int64_t until_ms;                /* since 1970: when the first of the credentials that let it in expires; 0: none does */
 	const struct condition *ask;     /* VERDICT_WAIT: whose password */
 };
 

@@ -19,6 +19,7 @@
 #include "daemon/gate/feed.h"
 #include "daemon/gate/gate.h"
 #include "daemon/gate/hasher.h"
+#include "daemon/gate/lease.h"
 #include "daemon/gate/ledger.h"
 #include "daemon/gate/rulebook.h"
 #include "daemon/lib/error.h"
@@ -374,7 +375,7 @@ int gate_main(int argc, char **argv)
 	if (agent_open(gate.loop, ROLE_FD_AGENT, gate.feed, &gate.book, &gate.book_known, &err) == -1)
 		goto fail;
 	certificate_init(feed_haproxy(gate.feed), gate_answer, &gate);
-	if (ledger_watch(gate.loop, feed_haproxy(gate.feed), &err) == -1)
+	if (ledger_watch(gate.loop, feed_haproxy(gate.feed), &err) == -1 || lease_init(gate.loop, feed_haproxy(gate.feed), &err) == -1)
 		goto fail;
 	if (channel_send(gate.api, MESSAGE_HELLO, 0, &hello, sizeof hello, -1, &err) == -1)
 		goto fail;

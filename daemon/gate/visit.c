@@ -46,6 +46,10 @@ bool visit_read(struct spop_reader payload, struct visit *ret_visit)
 			return false;
 		if (span_is(name, "source") && (value.kind == SPOP_IPV4 || value.kind == SPOP_IPV6))
 			source_set(&visit.source, &value);
+		if (span_is(name, "stream") && value.kind == SPOP_NUMBER)
+			visit.stream = (uint32_t)value.number;
+		if (span_is(name, "process") && value.kind == SPOP_NUMBER)
+			visit.process = (uint32_t)value.number;
 		for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
 			if (span_is(name, texts[i].name) && value.kind == SPOP_STRING)
 				*texts[i].span = (struct span){ (const char *)value.bytes, value.size };

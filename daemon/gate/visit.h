@@ -27,6 +27,7 @@ struct visit {
 	struct span key;       /* of HAProxy's map: whose URL */
 	struct span method, path, query;
 	struct span id, host;  /* of the request; asked for */
+	uint32_t stream, process; /* of HAProxy: the number that this process has given it */
 	struct span head;      /* lines of headers, each with CR LF, in lower case names */
 };
 

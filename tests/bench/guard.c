@@ -17,6 +17,7 @@
 #include "daemon/gate/agent.h"
 #include "daemon/gate/feed.h"
 #include "daemon/gate/hasher.h"
+#include "daemon/gate/lease.h"
 #include "daemon/lib/error.h"
 #include "daemon/lib/json.h"
 #include "daemon/lib/loop.h"
@@ -77,7 +78,7 @@ int main(int argc, char **argv)
 	snprintf(message.label, sizeof message.label, "%s", argv[3]);
 	snprintf(message.realm, sizeof message.realm, "%024d", 0);
 	if (feed == NULL || permissions_read(document, &permissions, NULL, &err) == -1 || rulebook_set(&book, message.realm, &permissions, &err) == -1 ||
-	    agent_open(loop, listening(argv[2]), feed, &book, &known, &err) == -1 || route_make(&message, &route, &err) == -1)
+	    lease_init(loop, feed_haproxy(feed), &err) == -1 || agent_open(loop, listening(argv[2]), feed, &book, &known, &err) == -1 || route_make(&message, &route, &err) == -1)
 		fail(err.message);
 	route.guarded = true;
 	if (route_table_set(&table, &route, &before, &err) == NULL || feed_replace(feed, &table, 1, &err) == -1 || loop_run(loop, &err) == -1)

@@ -112,7 +112,7 @@ static void verdict_write(struct spop_writer *writer, const struct route *route,
 		spop_set_text(writer, "group", verdict->group);
 	if (verdict->identity[0] != '\0')
 		spop_set_text(writer, "identity", verdict->identity);
-	if (verdict->group[0] != '\0' && assertion_make(route, visit, verdict, text, sizeof text) == 0)
+	if (verdict->group[0] != '\0' && assertion_make(route, verdict, text, sizeof text) == 0)
 		spop_set_text(writer, "assertion", text);
 	if (verdict->take_authorization)
 		spop_set_boolean(writer, "strip", true);

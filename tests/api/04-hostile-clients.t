@@ -121,6 +121,17 @@ local_call PUT "/containers/$www/proxy/permissions" -H 'Content-Type: applicatio
 	'{"groups":{"all":[{"type":"open"}],"staff":[{"type":"token","value":"0123456789abcdef"}]},"permissions":{"all":{"raw":{"paths":["/public/*"]}},"staff":{"*":true}}}'
 is "$STATUS" 200 'all may use /public, and nobody else the rest'
 is "$(sent "GET /public/a HTTP/1.1\r\nHost: $host\r\n\r\n")" 'HTTP/1.1 200 ' 'what is there is open'
+asserted() { # PATH HEADER: what the service is told, signed
+	out=$(sent "GET $1 HTTP/1.1\r\nHost: $host\r\n$2X-Bulkhead-Assertion: forged\r\n\r\n")
+	heads | sed -n 's/^x-bulkhead-assertion: //Ip'
+}
+first=$(asserted /public/a '')
+like "$first" '^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$' 'a service is told who it is, signed, and once'
+is "$(asserted /public/b '')" "$first" 'a moment later the same'
+isnt "$(asserted /public/b 'Authorization: Bearer 0123456789abcdef\r\n')" forged 'never what a client says'
+staff=$(asserted /staff 'Authorization: Bearer 0123456789abcdef\r\n')
+like "$staff" '\.' 'another group'
+isnt "$staff" "$first" 'is told otherwise'
 for path in /secret /public /public/../secret /public/%%2e%%2e/secret /public/.%%2e/secret /public/%%2E%%2E%%2Fsecret '/public/..%%2fsecret' '/public/..\\\\secret' /public/..%%5csecret \
 	//public/../secret /public//../../secret '/public/..;/secret' /public/%%252e%%252e/secret /public/%%c0%%ae%%c0%%ae/secret /Public/a '/%%70ublic/../secret' /public/%%00 \
 	"http://$host/secret" "http://$host/public/../secret"; do

@@ -23,6 +23,7 @@ enum {
 	LIST_LIMIT = 100,
 	LIST_MAX = 1000,
 	EXPORT_LIMIT = 10000,
+	COUNTINGS_MAX = 4,
 };
 
 /* The question goes out; -1: answered. */
@@ -118,6 +119,53 @@ static void export(struct request *request)
 	(void)ask(request, question, lines_came, request);
 }
 
+/* Counting takes long, and others wait for it: one of a log at a time, and a few together. */
+struct counting {
+	struct counting *next;
+	struct request *request;
+	char log[ID_TEXT];
+};
+
+static struct counting *countings;
+
+/* NULL: answered. */
+static struct counting *counting_begin(struct request *request, const char *log)
+{
+	int count = 0;
+	bool busy = false;
+
+	for (struct counting *other = countings; other != NULL; other = other->next) {
+		busy = busy || strcmp(other->log, log) == 0;
+		count++;
+	}
+	struct counting *counting = busy || count == COUNTINGS_MAX ? NULL : calloc(1, sizeof *counting);
+	if (counting == NULL) {
+		request_fail(request, 503, "unavailable", NULL, busy ? "this log is being counted already; wait for that answer" : "too many logs are being counted; try again");
+		return NULL;
+	}
+	*counting = (struct counting){ .next = countings, .request = request };
+	snprintf(counting->log, sizeof counting->log, "%.24s", log);
+	countings = counting;
+	return counting;
+}
+
+static struct request *counting_end(struct counting *counting)
+{
+	struct counting **link = &countings;
+	struct request *request = counting->request;
+
+	while (*link != counting)
+		link = &(*link)->next;
+	*link = counting->next;
+	free(counting);
+	return request;
+}
+
+static void counted(const struct message *answer, const struct error *err, void *data)
+{
+	json_came(answer, err, counting_end(data));
+}
+
 static void statistics(struct request *request)
 {
 	const char *by = request_query(request, "by");
@@ -134,7 +182,9 @@ static void statistics(struct request *request)
 		return;
 	json_object_set_new(question, "by", json_string(by == NULL ? "hour" : by));
 	json_object_set_new(question, "top", json_integer(top));
-	(void)ask(request, question, json_came, request);
+	struct counting *counting = counting_begin(request, json_string_value(json_object_get(question, "realm")));
+	if (counting != NULL && ask(request, question, counted, counting) == -1)
+		(void)counting_end(counting);
 }
 
 /* -- verification -- */

@@ -171,6 +171,17 @@ local_call GET "$log/statistics?by=path&top=2&path=/page/"
 is "$(field '.rows | length')" 2 'the most frequent ones'
 local_call GET "$log/statistics?by=minute"
 runs 'by time' jq -e '.rows | length > 0 and all(.p50 <= .p95 and .p95 <= .p99) and (.[0].key | test("^20..-..-..T..:..:00Z$"))' <<<"$BODY"
+kill -STOP "$(pid_of records)"
+curl -s -o "$LOGS/counted" --max-time 30 --unix-socket /run/bulkhead/local.sock "http://host/api/v1$log/statistics?by=hour" &
+counting=$!
+sleep 0.5
+local_call GET "$log/statistics?by=hour"
+is "$STATUS $(field .error.code)" '503 unavailable' 'one at a time'
+kill -CONT "$(pid_of records)"
+wait "$counting" || true
+is "$(jq -r .by "$LOGS/counted")" hour 'which is answered'
+local_call GET "$log/statistics?by=hour"
+is "$STATUS" 200 'and then the next'
 local_call GET "$log/statistics?by=detail"
 is "$STATUS $(field .error.field)" '400 by' 'not by anything'
 
@@ -250,7 +261,7 @@ for role in audit records gate api; do
 	(
 		for i in $(seq 40); do
 			visit "/killed/$role/$i"
-			[ "$STATUS" = 308 ] && echo "/killed/$role/$i"
+			if [ "$STATUS" = 308 ]; then echo "/killed/$role/$i"; fi
 		done >"$LOGS/passed-$role"
 	) &
 	load=$!

@@ -110,8 +110,10 @@ static int column_take(struct record *record, enum record_column column, char *t
 		return number_take(text, &record->numbers[column]) == 0 ? 0 : error_set(err, EINVAL, "%s is no number", record_fields[column].name);
 	if (!field_decode(text))
 		return error_set(err, EINVAL, "%s is not percent-encoded", record_fields[column].name);
-	record->texts[column] = text;
-	return text_take(column, text, err);
+	if (text_take(column, text, err) == -1)
+		return -1;
+	record->texts[column] = text[0] == '\0' ? NULL : text; /* nothing of it may be left when it is mended */
+	return 0;
 }
 
 static int ack_take(struct record *record, const char *text, struct error *err)
@@ -123,7 +125,7 @@ static int ack_take(struct record *record, const char *text, struct error *err)
 	errno = 0;
 	record->ack = strtoull(text, &end, 10);
 	record->again = *end == 'r';
-	if (*text < '0' || *text > '9' || errno != 0 || end[record->again] != '\0')
+	if (*text < '0' || *text > '9' || errno != 0 || record->ack == 0 || end[record->again] != '\0')
 		return error_set(err, EINVAL, "no number to be answered with");
 	return 0;
 }

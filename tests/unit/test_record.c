@@ -43,7 +43,7 @@ static void what_the_proxy_says_is_understood(void **state)
 static void what_is_no_record_is_refused(void **state)
 {
 	static const char *const lines[] = {
-		"", "-", "-\t-", "-\t-\t", "-\t-\tother", "x\t-\tlost", "-1\t-\tlost", "7x\t-\tlost", "7rr\t-\tlost", "99999999999999999999\t-\tlost",
+		"", "-", "-\t-", "-\t-\t", "-\t-\tother", "x\t-\tlost", "-1\t-\tlost", "7x\t-\tlost", "7rr\t-\tlost", "0\t-\tlost", "0r\t-\tlost", "99999999999999999999\t-\tlost",
 		"-\tnorealm\tlost", "-\t../../../etc\tlost", "-\t-:noid\tlost", "-\t-:::a:b\tlost", "-\t-\tlost\tx", "-\t-\tlost\t1x",
 		"-\t-\tlost\t-\t%", "-\t-\tlost\t-\t%4", "-\t-\tlost\t-\t%4g", "-\t-\tlost\t-\t%00", "-\t-:::%\tlost",
 		"-\t-\tlost\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t",

@@ -254,11 +254,13 @@ bool trail_begin(struct request *request)
 			return true; /* and what follows fails for the same reason */
 		*trail = (struct trail){ .request = request, .changes = request->method != METHOD_GET };
 		realm_find(request, trail->realm);
-		if (trail->changes && request->method != METHOD_POST)
-			trail->before = shown(request);
-		struct record record = record_of(trail, "calling", identity);
-		if (trail->changes && record_send(trail, &record))
-			return false;
+		if (trail->changes) {
+			if (request->method != METHOD_POST)
+				trail->before = shown(request);
+			struct record record = record_of(trail, "calling", identity);
+			if (record_send(trail, &record))
+				return false;
+		}
 	}
 	trail->step = TRAIL_BEGUN;
 	if (trail->code == 0)

@@ -46,7 +46,7 @@ api GET /host/certificate
 answers 200 'a certificate is there from the start'
 first=$(field .fingerprint)
 is "$first" "$(shown)" 'the one that clients see'
-is "$(field '.names | join(" ")')" "$DOMAIN *.$DOMAIN" 'for the domain and what is below it'
+is "$(field '.names | join(" ")')" "$DOMAIN *.$DOMAIN *.api.$DOMAIN" 'for the domain and what is below it'
 refuses 'no key is told' grep -q PRIVATE <<<"$BODY"
 
 # -- one that is put --
